@@ -1,0 +1,2 @@
+//! Vessel operator.
+fn main() {}

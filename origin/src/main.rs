@@ -1,0 +1,2 @@
+//! Vessel origin.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Vessel transcoder.
+fn main() {}
