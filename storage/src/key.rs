@@ -226,7 +226,12 @@ impl Prefix {
 fn upload_place(rest: &str) -> Option<Place> {
     let (asset, rest) = rest.split_once('/')?;
     let generation = rest.strip_suffix("/source")?;
-    Some(Place::Upload(asset.parse().ok()?, generation.parse().ok()?))
+    // `01` and `+1` would name the same generation as `1`: a key has one spelling.
+    let number: i64 = generation
+        .parse()
+        .ok()
+        .filter(|n: &i64| n.to_string() == generation)?;
+    Some(Place::Upload(asset.parse().ok()?, number))
 }
 
 fn tree_place(tree: Tree, rest: &str) -> Option<Place> {
@@ -243,4 +248,91 @@ fn tree_place(tree: Tree, rest: &str) -> Option<Place> {
     let (pod, path) = rest.split_once('/')?;
     let execution = folder.execution(PodUid::from_str(pod).ok()?);
     Some(Place::Object(execution, path.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path::{Rung, SegmentKind};
+    use proptest::prelude::*;
+
+    fn folder() -> JobFolder {
+        JobFolder {
+            tree: Tree::Public,
+            asset: "7d0f5d3a-8f2c-4a51-9a57-0d8a5f6f2b11".parse().unwrap(),
+            job: "b3f0c1de-2f0e-4d1c-8a0c-5e9b7a1c2d3e".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_layout() {
+        let prefix = Prefix::new("vessel");
+        let execution = folder().execution("00000000-0000-4000-8000-000000000001".parse().unwrap());
+        let segment = ObjectPath::Segment(Rung::audio(128), 7, SegmentKind::Fragment);
+        let asset = folder().asset;
+        insta::assert_snapshot!(
+            [
+                prefix.claim(),
+                prefix.upload(asset, 2),
+                prefix.commit(folder()),
+                prefix.object(execution, &segment),
+                prefix.pointer(asset),
+                prefix.name("music", "night-drive"),
+                prefix.job_tombstone(folder().job),
+                prefix.source_tombstone(asset),
+            ]
+            .map(|key| key.to_string())
+            .join("\n")
+        );
+    }
+
+    #[test]
+    fn a_listed_key_reads_back_to_its_place() {
+        let prefix = Prefix::new("vessel/");
+        let execution = folder().execution("00000000-0000-4000-8000-000000000001".parse().unwrap());
+        let path = ObjectPath::Init(Rung::audio(64));
+        let cases = [
+            (prefix.commit(folder()), Place::Commit(folder())),
+            (
+                prefix.object(execution, &path),
+                Place::Object(execution, path),
+            ),
+            (
+                prefix.upload(folder().asset, 3),
+                Place::Upload(folder().asset, 3),
+            ),
+        ];
+        for (key, place) in cases {
+            assert_eq!(prefix.place(key.as_str()), Some(place));
+        }
+    }
+
+    #[test]
+    fn a_folder_never_contains_a_neighbour() {
+        let prefix = Prefix::new("");
+        let folder_key = prefix.job(folder());
+        assert!(folder_key.as_str().ends_with('/'));
+        assert!(
+            prefix
+                .commit(folder())
+                .as_str()
+                .starts_with(folder_key.as_str())
+        );
+    }
+
+    proptest! {
+        /// What reads back prints the same, so nothing outside of the grammar has a place.
+        #[test]
+        fn only_the_grammar_has_a_place(rest in "(pub|prv|in|ptr|sweep)?(/[a-z0-9.-]{0,40}){0,5}") {
+            let prefix = Prefix::new("v/");
+            let key = format!("v/{rest}");
+            let printed = match prefix.place(&key) {
+                None => return Ok(()),
+                Some(Place::Commit(job)) => prefix.commit(job),
+                Some(Place::Object(execution, path)) => prefix.object(execution, &path),
+                Some(Place::Upload(asset, generation)) => prefix.upload(asset, generation),
+            };
+            prop_assert_eq!(printed.as_str(), key);
+        }
+    }
 }
