@@ -20,6 +20,8 @@ pub const SCHEMA_VERSION: &str = "vessel.media/schema-version";
 pub const ABANDON_STORAGE: &str = "vessel.media/abandon-storage";
 /// Annotation on a Namespace: at most this many of its jobs run at once.
 pub const MAX_RUNNING: &str = "vessel.media/max-running";
+/// Annotation on a Namespace: its share of the queue against other namespaces; default 1.
+pub const QUEUE_WEIGHT: &str = "vessel.media/queue-weight";
 /// Annotation on a Namespace: priorities above this count as this.
 pub const MAX_PRIORITY: &str = "vessel.media/max-priority";
 /// Finalizer on assets and TranscodeJobs whose storage has to be accounted for.

@@ -209,6 +209,10 @@ pub struct MediaAssetStatus {
     /// Revision of the pointer document that this status was written after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer_revision: Option<i64>,
+    /// SHA-256 of what the pointer document says, without its revision: a settled asset is
+    /// told by it without reading the bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer_digest: Option<String>,
     /// Bytes that what plays takes in the store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage_bytes: Option<i64>,
@@ -256,6 +260,10 @@ pub struct SourceStatus {
     /// What tells this source from another: a hash for http, an ETag or version for s3,
     /// generation and ETag for an upload.
     pub version: String,
+    /// SHA-256 of the `spec.source` and `spec.restartToken` that this was found for: another
+    /// one asks for another look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// ETag of the object, for `s3` and `upload`: later reads carry it as If-Match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,

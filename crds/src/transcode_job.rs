@@ -225,6 +225,22 @@ pub struct Attempt {
     /// What ffmpeg, the pod or the platform said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Who interrupted it, for `Disrupted`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disrupted_by: Option<Disruptor>,
+}
+
+/// Who interrupted an attempt.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
+pub enum Disruptor {
+    /// The kubelet of its node, for want of memory or disk: twice running counts as a failure.
+    Kubelet,
+    /// The scheduler, an eviction, or the loss of its node.
+    Platform,
+    /// Written by a newer version of Vessel.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
 }
 
 /// How an attempt ended.
