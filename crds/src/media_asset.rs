@@ -219,7 +219,7 @@ pub struct MediaAssetStatus {
     /// Percent of the work that is done, over all profiles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress_percent: Option<i32>,
-    /// [`progress_percent`](Self::progress_percent) for people: `71%`.
+    /// `progressPercent` for people: `71%`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
     /// Profiles that play, of those asked for: `1/1`.
@@ -228,7 +228,7 @@ pub struct MediaAssetStatus {
     /// Length of the media for people: `3m24s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<String>,
-    /// [`storage_bytes`](Self::storage_bytes) for people: `12.4 MiB`.
+    /// `storageBytes` for people: `12.4 MiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
     /// Where the first profile plays; empty when the store has no public base URL.

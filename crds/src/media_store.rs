@@ -253,7 +253,7 @@ pub struct MediaStoreStatus {
     /// Bytes of everything that is published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_bytes: Option<i64>,
-    /// [`published_bytes`](Self::published_bytes) for people: `12.4 MiB`.
+    /// `publishedBytes` for people: `12.4 MiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
     /// What the last sweep found and did.

@@ -30,6 +30,7 @@ pub fn installed(crd: &CustomResourceDefinition) -> Result<Value, serde_json::Er
         }
     }
     prune(&mut value);
+    reflow(&mut value);
     Ok(value)
 }
 
@@ -64,5 +65,109 @@ fn prune(value: &mut Value) {
         }
         Value::Array(list) => list.iter_mut().for_each(prune),
         _ => {}
+    }
+}
+
+/// Puts each paragraph of a description on one line: `kubectl explain` wraps lines itself,
+/// and would print the breaks of the source code as well. A rustdoc link keeps its name.
+fn reflow(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(text)) = fields.get_mut("description") {
+                *text = paragraphs(text);
+            }
+            fields.values_mut().for_each(reflow);
+        }
+        Value::Array(list) => list.iter_mut().for_each(reflow),
+        _ => {}
+    }
+}
+
+fn paragraphs(text: &str) -> String {
+    let joined: Vec<String> = text
+        .split("\n\n")
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let mut words = joined.join("\n\n");
+    while let Some((before, name, after)) = link(&words) {
+        words = format!("{before}{name}{after}");
+    }
+    words
+}
+
+/// The first rustdoc link of `text` as (before, name, after): `[name](path)` or `[name]`.
+fn link(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("[`")?;
+    let (name, after) = rest.split_once("`]")?;
+    let after = after
+        .strip_prefix('(')
+        .and_then(|target| target.split_once(')'))
+        .map_or(after, |(_, after)| after);
+    Some((before, name, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_prose_without_breaks_and_links() {
+        let text =
+            "[`progress_percent`](Self::progress_percent) for\npeople: `71%`.\n\nSee [`Phase`].";
+        assert_eq!(
+            paragraphs(text),
+            "progress_percent for people: `71%`.\n\nSee Phase."
+        );
+    }
+
+    #[test]
+    fn a_new_object_starts_with_a_status() {
+        for crd in definitions() {
+            let value = installed(&crd).unwrap();
+            let start = "/spec/versions/0/schema/openAPIV3Schema/properties/status/default/observedGeneration";
+            assert_eq!(
+                value.pointer(start),
+                Some(&json!(-1)),
+                "{}",
+                crd.spec.names.kind
+            );
+        }
+    }
+
+    #[test]
+    fn every_field_is_documented() {
+        for crd in definitions() {
+            let value = installed(&crd).unwrap();
+            let schema = value
+                .pointer("/spec/versions/0/schema/openAPIV3Schema")
+                .unwrap();
+            let mut bare = Vec::new();
+            for part in ["spec", "status"] {
+                undocumented(&schema["properties"][part], part, &mut bare);
+            }
+            assert!(bare.is_empty(), "{}: {bare:?}", crd.spec.names.kind);
+        }
+    }
+
+    fn undocumented(schema: &Value, path: &str, bare: &mut Vec<String>) {
+        if schema.get("description").is_none() {
+            bare.push(path.to_owned());
+        }
+        for (name, field) in schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            undocumented(field, &format!("{path}.{name}"), bare);
+        }
+        if let Some(fields) = schema
+            .pointer("/items/properties")
+            .and_then(Value::as_object)
+        {
+            for (name, field) in fields {
+                undocumented(field, &format!("{path}[].{name}"), bare);
+            }
+        }
     }
 }

@@ -185,7 +185,7 @@ pub struct TranscodeJobStatus {
     /// Percent of the work that is done, in steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress_percent: Option<i32>,
-    /// [`progress_percent`](Self::progress_percent) for people: `71%`.
+    /// `progressPercent` for people: `71%`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
     /// How long the work took, for people: `12s`.
@@ -276,10 +276,10 @@ pub struct Output {
     pub bytes: i64,
     /// Number of objects.
     pub objects: i64,
-    /// Path of the HLS master playlist below [`prefix`](Self::prefix), if there is one.
+    /// Path of the HLS master playlist below `prefix`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hls: Option<String>,
-    /// Path of the DASH manifest below [`prefix`](Self::prefix), if there is one.
+    /// Path of the DASH manifest below `prefix`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dash: Option<String>,
     /// SHA-256 of the source that was encoded, 64 hexadecimal digits.
