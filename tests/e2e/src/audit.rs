@@ -1,0 +1,89 @@
+//! The API server's audit log: who asked what.
+use serde::Deserialize;
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+/// A request, as the audit log has it (`audit.k8s.io/v1`, level Metadata).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`…
+    pub verb: String,
+    user: User,
+    #[serde(default)]
+    object_ref: ObjectRef,
+    #[serde(default)]
+    response_status: ResponseStatus,
+    request_received_timestamp: Timestamp,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct User {
+    username: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectRef {
+    #[serde(default)]
+    resource: String,
+    #[serde(default)]
+    subresource: String,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct ResponseStatus {
+    #[serde(default)]
+    code: u16,
+}
+
+impl Request {
+    /// The kind of object, with its subresource: `pods`, `mediaassets/status`.
+    pub fn resource(&self) -> String {
+        match self.object_ref.subresource.as_str() {
+            "" => self.object_ref.resource.clone(),
+            subresource => format!("{}/{subresource}", self.object_ref.resource),
+        }
+    }
+
+    /// Whether it changes something.
+    pub fn writes(&self) -> bool {
+        !["get", "list", "watch"].contains(&self.verb.as_str())
+    }
+
+    /// Whether it was refused for lack of rights.
+    pub fn was_denied(&self) -> bool {
+        self.response_status.code == 403
+    }
+
+    /// Verb, kind and object, for people.
+    pub fn line(&self) -> String {
+        let ObjectRef { namespace, name, .. } = &self.object_ref;
+        format!("{} {} {namespace}/{name}", self.verb, self.resource())
+    }
+}
+
+/// What a service account of the release asked since `since`; `None` where there is no
+/// audit log to be read (a cluster that is not this machine's own).
+pub fn requests_of(account: &str, since: Timestamp) -> Option<Vec<Request>> {
+    let text = fs::read_to_string(path()).ok()?;
+    let user = format!("system:serviceaccount:{}:{account}", crate::cluster::RELEASE_NAMESPACE);
+    // The last line may be half written.
+    let requests = text.lines().filter_map(|line| serde_json::from_str::<Request>(line).ok());
+    let ours = requests
+        .filter(|request| request.user.username == user)
+        .filter(|request| request.request_received_timestamp >= since);
+    Some(ours.collect())
+}
+
+fn path() -> PathBuf {
+    let local = || PathBuf::from("/var/lib/vessel-cluster/log/audit.log");
+    env::var_os("VESSEL_AUDIT_LOG").map_or_else(local, PathBuf::from)
+}
