@@ -14,15 +14,14 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/vesselmedia/vessel/tests/cluster/internal/debian"
-	"github.com/vesselmedia/vessel/tests/cluster/internal/images"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/node"
-	"github.com/vesselmedia/vessel/tests/cluster/internal/tools"
 )
 
 // commands by name; each gets the root of the clone.
 var commands = map[string]func(ctx context.Context, clone string) error{
 	"start":                start,
+	"up":                   up,
+	"images":               buildImages,
 	"down":                 func(_ context.Context, clone string) error { return node.Stop(clone) },
 	"status":               status,
 	node.SuperviseArgument: func(context.Context, string) error { return node.Supervise() },
@@ -69,25 +68,6 @@ func findClone() (string, error) {
 }
 
 func module(clone string) string { return filepath.Join(clone, "tests/cluster") }
-
-// start brings up the bare cluster, without Vessel.
-func start(ctx context.Context, clone string) error {
-	if err := debian.Ensure(ctx, append(node.Packages, images.Packages...)...); err != nil {
-		return err
-	}
-	kube, err := tools.Kube(ctx, module(clone))
-	if err != nil {
-		return err
-	}
-	if err := node.Start(ctx, clone, kube); err != nil {
-		return err
-	}
-	pause, err := images.Pause(ctx, module(clone))
-	if err != nil {
-		return err
-	}
-	return images.ToNode(ctx, pause)
-}
 
 func status(context.Context, string) error {
 	fmt.Println(node.Status())

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/vesselmedia/vessel/tests/cluster/internal/cache"
@@ -185,3 +186,29 @@ func awaitNode(ctx context.Context, kube string) error {
 func kubeLink() string      { return filepath.Join(State, "kube") }
 func logs() string          { return filepath.Join(State, "log") }
 func supervisorLog() string { return filepath.Join(logs(), "supervisor.log") }
+
+// Processes are those of the running cluster, its containers' among them: all
+// that are in the supervisor's PID namespace.
+func Processes() []int {
+	entry, err := readLedger()
+	if err != nil || entry == nil {
+		return nil
+	}
+	namespace := func(pid string) string {
+		link, err := os.Readlink(filepath.Join("/proc", pid, "ns/pid"))
+		if err != nil {
+			return "" // it has ended
+		}
+		return link
+	}
+	inside := namespace(strconv.Itoa(entry.Supervisor.PID))
+	folders, _ := filepath.Glob("/proc/[0-9]*") // the pattern is right
+	var found []int
+	for _, folder := range folders {
+		pid, err := strconv.Atoi(filepath.Base(folder))
+		if err == nil && inside != "" && namespace(filepath.Base(folder)) == inside {
+			found = append(found, pid)
+		}
+	}
+	return found
+}

@@ -1,0 +1,50 @@
+# Vessel. `make` alone lists the commands.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test up down dev dist images generate fmt lint unit
+
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vessel
+export CARGO_TARGET_DIR ?= $(cache)/target
+# A compiler of Go that is too old fetches the one that it needs.
+export GOTOOLCHAIN ?= auto
+cluster := .cluster/bin/cluster
+# The parts that run in images.
+parts := operator transcoder origin
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: up ## from nothing to a playing asset, on a cluster of yours (KUBECONFIG) or a new one on this machine
+	@$(cluster) demo
+
+test: $(cluster) ## everything that must hold, with a count at the end
+	@go run -C tests/cluster ./cmd/check
+
+up: dist ## start the cluster, build the images and install the release; again: bring them up to date
+	@$(cluster) up
+
+down: $(cluster) ## end the local cluster and everything that it left on this machine
+	@$(cluster) down
+
+dev: ## rebuild one part and restart its pods: make dev PART=operator (or transcoder, origin)
+	@$(MAKE) --no-print-directory up parts=$(or $(PART),operator)
+
+dist: toolchain $(cluster) ## compile the binaries of the images into dist/bin
+	@tests/dist $(parts)
+
+images: dist ## build the images and hold their sizes against the budgets
+	@$(cluster) images
+
+generate: toolchain ## write the CRDs anew from the Rust types
+	cargo run --quiet --locked --package vessel-crds --bin crdgen
+
+fmt: toolchain ## format everything
+	cargo fmt --all
+	gofmt -w tests/cluster
+
+.PHONY: toolchain $(cluster)
+toolchain:
+	@tests/toolchain
+
+$(cluster): toolchain
+	@CGO_ENABLED=0 go build -C tests/cluster -o $(CURDIR)/$(cluster) ./cmd/cluster
