@@ -4,10 +4,7 @@
 # Links to Services would arrive as VESSEL_STORE_… beside the settings.
 enableServiceLinks: false
 {{- with .root.Values.imagePullSecrets }}
-imagePullSecrets:
-  {{- range . }}
-  - name: {{ . }}
-  {{- end }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
   runAsNonRoot: true
