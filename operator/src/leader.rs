@@ -1,0 +1,4 @@
+//! Leader election on a Lease, by client-go's rules.
+mod view;
+
+pub use view::LeaseView;

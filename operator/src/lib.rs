@@ -1,0 +1,21 @@
+//! The operator of Vessel.
+//!
+//! [`asset`] says which TranscodeJobs ought to exist and what plays; [`job`] runs them, one
+//! attempt at a time; [`queue`] says whose turn it is; [`store`] keeps the buckets true and
+//! [`sweep`] frees what was proved dead. Everything else is the shell around them.
+
+pub mod apiserver;
+pub mod asset;
+pub mod caches;
+pub mod context;
+pub mod controllers;
+pub mod events;
+pub mod human;
+pub mod job;
+pub mod leader;
+pub mod metrics;
+pub mod queue;
+pub mod settings;
+pub mod store;
+pub mod sweep;
+pub mod tls;

@@ -1,0 +1,4 @@
+//! The certificate of the grant endpoint.
+mod authority;
+
+pub use authority::GrantAuthority;
