@@ -78,6 +78,6 @@ func apiServer() []string {
 		"--service-account-signing-key-file", pkiPath("service-accounts.key"),
 		"--service-account-key-file", pkiPath("service-accounts.key"),
 		"--audit-policy-file", configPath("audit.yaml"),
-		"--audit-log-path", filepath.Join(logs(), "audit.log"),
+		"--audit-log-path", AuditLog(),
 	).args
 }

@@ -23,11 +23,29 @@ type values struct {
 
 // recipe changes with everything that a running cluster was made from.
 func recipe(kube string) (string, error) {
-	self, err := os.Executable()
+	texts := []string{kube, fmt.Sprintf("%+v", settings(""))}
+	for _, part := range append(foundation(), rest()...) {
+		texts = append(texts, part.args...)
+	}
+	err := fs.WalkDir(templates, "config", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := templates.ReadFile(path)
+		texts = append(texts, string(text))
+		return err
+	})
 	if err != nil {
 		return "", err
 	}
-	return cache.Key{Texts: []string{kube}, Files: []string{self}}.Sum()
+	return cache.Key{Texts: texts}.Sum()
+}
+
+func settings(store string) values {
+	return values{
+		State: State, Containerd: filepath.Join(store, "containerd"), Cgroup: cgroup, Node: Name, NodeIP: NodeIP,
+		PodCIDR: podCIDR, PauseImage: PauseImage + ":" + PauseTag, Provisioner: provisioner,
+	}
 }
 
 func configPath(file string) string { return filepath.Join(State, "config", file) }
@@ -38,10 +56,7 @@ func writeConfig() error {
 	if err != nil {
 		return err
 	}
-	filled := values{
-		State: State, Containerd: filepath.Join(store, "containerd"), Cgroup: cgroup, Node: Name, NodeIP: NodeIP,
-		PodCIDR: podCIDR, PauseImage: PauseImage + ":" + PauseTag, Provisioner: provisioner,
-	}
+	filled := settings(store)
 	err = fs.WalkDir(templates, "config", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

@@ -183,8 +183,12 @@ func awaitNode(ctx context.Context, kube string) error {
 	return kubectl("wait", "--for=create", "serviceaccount/default", "--namespace=vessel", "--timeout=60s")
 }
 
-func kubeLink() string      { return filepath.Join(State, "kube") }
-func logs() string          { return filepath.Join(State, "log") }
+func kubeLink() string { return filepath.Join(State, "kube") }
+func logs() string     { return filepath.Join(State, "log") }
+
+// AuditLog is where the API server writes who of the workloads asked what.
+func AuditLog() string { return filepath.Join(logs(), "audit.log") }
+
 func supervisorLog() string { return filepath.Join(logs(), "supervisor.log") }
 
 // Processes are those of the running cluster, its containers' among them: all

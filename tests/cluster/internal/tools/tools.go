@@ -17,6 +17,7 @@ const (
 	kubernetes  = "1.35.4"
 	Versitygw   = "v1.8.0"
 	kubeconform = "v0.8.0"
+	cargoDeny   = "0.20.2"
 )
 
 // Kube is the path of the binary that holds every Kubernetes program; module
@@ -60,6 +61,20 @@ func Store(ctx context.Context) (string, error) {
 // Kubeconform is the path of the checker of manifests.
 func Kubeconform(ctx context.Context) (string, error) {
 	return install(ctx, "kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform@"+kubeconform)
+}
+
+// CargoDeny is the path of the checker of dependencies.
+func CargoDeny(ctx context.Context) (string, error) {
+	const name = "cargo-deny"
+	folder, err := cache.Ensure(name, cache.Key{Texts: []string{cargoDeny}}, func(dir string) error {
+		fmt.Println("building", name)
+		return run.Command{
+			Args: []string{"cargo", "install", "--locked", "--quiet", "--version", cargoDeny, "--root", dir, name},
+			Env:  []string{"CARGO_TARGET_DIR=" + filepath.Join(dir, "target")},
+			Log:  filepath.Join(dir, "build.log"),
+		}.Do(ctx)
+	})
+	return filepath.Join(folder, "bin", name), err
 }
 
 // install builds a program of another module by `go install`, which takes the
