@@ -1,0 +1,137 @@
+//! Content as answers: headers by what it is, conditions, ranges, encodings.
+use crate::blob::Blob;
+use crate::caching::Caching;
+use crate::encoding::Encoding;
+use crate::objects::{Entry, Objects};
+use crate::problem::Problem;
+use crate::range::Wanted;
+use crate::texts::Text;
+use crate::upstream::{Fault, Part};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use headers::{ContentLength, ContentRange, ETag, HeaderMapExt, IfNoneMatch};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use std::ops::Range;
+use std::sync::Arc;
+use vessel_storage::content::ContentType;
+use vessel_storage::key::Key;
+use vessel_storage::path::{ObjectPath, Rung, SegmentKind};
+
+/// What an object is, by its path.
+pub fn content_type(path: &ObjectPath) -> ContentType {
+    match path {
+        ObjectPath::Master | ObjectPath::Playlist(_) => ContentType::HlsPlaylist,
+        ObjectPath::Mpd => ContentType::DashManifest,
+        ObjectPath::Manifest | ObjectPath::Verdict => ContentType::Json,
+        ObjectPath::Segment(_, _, SegmentKind::Transport) => ContentType::MpegTs,
+        ObjectPath::Init(rung) | ObjectPath::Segment(rung, _, SegmentKind::Fragment) => {
+            fragmented(rung)
+        }
+    }
+}
+
+fn fragmented(rung: &Rung) -> ContentType {
+    if rung.as_str().starts_with("audio-") {
+        ContentType::AudioMp4
+    } else {
+        ContentType::VideoMp4
+    }
+}
+
+/// A text that is sent whole, in the encoding that the viewer takes.
+pub fn text(request: &HeaderMap, text: &Text, kind: ContentType, caching: Caching) -> Response {
+    let (body, encoding) = text.body(Encoding::accepted(request));
+    let tag = format!("\"{}\"", text.tag(encoding)).parse::<ETag>().ok();
+    let mut headers = common(kind, caching, tag.as_ref());
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
+    if is_known(request, tag.as_ref()) {
+        return unchanged(headers);
+    }
+    if encoding == Encoding::Gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    headers.typed_insert(ContentLength(body.len() as u64));
+    (StatusCode::OK, headers, body).into_response()
+}
+
+/// A segment, or the range of it that the viewer asks for.
+pub async fn object(
+    request: &HeaderMap,
+    objects: &Objects,
+    key: &Key,
+    kind: ContentType,
+    caching: Caching,
+) -> Result<Response, Fault> {
+    let entry = objects.get(key).await?;
+    let mut headers = common(kind, caching, entry.etag());
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if is_known(request, entry.etag()) {
+        return Ok(unchanged(headers));
+    }
+    let length = entry.length();
+    let (status, range) = match Wanted::read(request, length, entry.etag()) {
+        Wanted::Whole => (StatusCode::OK, 0..length),
+        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Wanted::Unsatisfiable => return Ok(Problem::OutOfRange(length).into_response()),
+    };
+    headers.typed_insert(ContentLength(range.end - range.start));
+    if status == StatusCode::PARTIAL_CONTENT {
+        if let Ok(content_range) = ContentRange::bytes(range.clone(), length) {
+            headers.typed_insert(content_range);
+        }
+    }
+    let body = body(objects, key, entry, range).await?;
+    Ok((status, headers, body).into_response())
+}
+
+async fn body(
+    objects: &Objects,
+    key: &Key,
+    entry: Entry,
+    range: Range<u64>,
+) -> Result<Body, Fault> {
+    match entry {
+        Entry::Kept(blob) => Ok(kept(blob, range)),
+        Entry::Large { .. } if range.is_empty() => Ok(Body::empty()),
+        Entry::Large { .. } => {
+            let opened = objects.pass(key, Part::Bytes(range)).await?;
+            Ok(Body::from_stream(opened.body))
+        }
+    }
+}
+
+fn kept(blob: Arc<Blob>, range: Range<u64>) -> Body {
+    match blob.ready(range.clone()) {
+        Some(bytes) => Body::from(bytes),
+        None => Body::from_stream(blob.read(range)),
+    }
+}
+
+fn common(kind: ContentType, caching: Caching, etag: Option<&ETag>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.as_str()));
+    headers.insert(CACHE_CONTROL, caching.header());
+    if let Some(etag) = etag {
+        headers.typed_insert(etag.clone());
+    }
+    headers
+}
+
+/// `If-None-Match` (RFC 9110 §13.1.2): the viewer has this very content.
+fn is_known(request: &HeaderMap, etag: Option<&ETag>) -> bool {
+    match (request.typed_get::<IfNoneMatch>(), etag) {
+        (Some(condition), Some(etag)) => !condition.precondition_passes(etag),
+        _ => false,
+    }
+}
+
+fn unchanged(mut headers: HeaderMap) -> Response {
+    headers.remove(CONTENT_TYPE);
+    headers.remove(ACCEPT_RANGES);
+    debug_assert!(headers.contains_key(ETAG), "a condition is about a tag");
+    (StatusCode::NOT_MODIFIED, headers).into_response()
+}

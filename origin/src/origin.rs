@@ -1,0 +1,191 @@
+//! From a request's path to content: what plays, and where it lies.
+use crate::caching::{Caching, MaxAge};
+use crate::deliver;
+use crate::documents::{Documents, Lifetimes};
+use crate::metrics::Metrics;
+use crate::objects::Objects;
+use crate::path::{AssetName, Format, Label, Target};
+use crate::problem::Problem;
+use crate::texts::Texts;
+use crate::upstream::{Fault, Upstream};
+use axum::response::Response;
+use http::HeaderMap;
+use std::sync::Arc;
+use vessel_crds::media_asset::Visibility;
+use vessel_storage::key::{ExecutionFolder, JobFolder, Prefix, Tree};
+use vessel_storage::path::ObjectPath;
+use vessel_storage::pointer::{PointedRendition, Pointer, PointerState};
+
+/// Playlists get this part of the memory; the rest is for segments.
+const TEXT_SHARE: u64 = 8;
+
+/// How an origin serves.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// What every key of the store begins with.
+    pub prefix: Prefix,
+    /// How long caches may keep segments.
+    pub segment_max_age: MaxAge,
+    /// Memory for content, in bytes.
+    pub cache_bytes: u64,
+    /// How long names and pointers are kept.
+    pub lifetimes: Lifetimes,
+}
+
+/// Serves one store.
+pub struct Origin {
+    terms: Terms,
+    documents: Documents,
+    texts: Texts,
+    objects: Objects,
+    metrics: Arc<Metrics>,
+}
+
+impl Origin {
+    /// An origin over a bucket. Nothing is read yet.
+    pub fn new(terms: Terms, upstream: Arc<dyn Upstream>, metrics: Arc<Metrics>) -> Self {
+        let text_bytes = terms.cache_bytes / TEXT_SHARE;
+        let object_bytes = terms.cache_bytes - text_bytes;
+        let prefix = || terms.prefix.clone();
+        Self {
+            documents: Documents::new(
+                prefix(),
+                Arc::clone(&upstream),
+                Arc::clone(&metrics),
+                terms.lifetimes,
+            ),
+            texts: Texts::new(text_bytes, prefix(), Arc::clone(&upstream), Arc::clone(&metrics)),
+            objects: Objects::new(object_bytes, upstream, Arc::clone(&metrics)),
+            metrics,
+            terms,
+        }
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Brings the gauges of memory up to date.
+    pub async fn measure(&self) {
+        let used = self.texts.bytes().await + self.objects.bytes().await;
+        self.metrics.memory(used, self.terms.cache_bytes);
+    }
+
+    /// Whether the store answers.
+    pub async fn probe(&self) -> Result<(), Fault> {
+        self.documents.probe().await
+    }
+
+    /// What plays under a name, if anybody may play it.
+    pub async fn playing(&self, name: &AssetName) -> Result<Arc<Pointer>, Problem> {
+        let pointer = self.documents.named(name).await.map_err(|fault| told(&fault))?;
+        let pointer = pointer.ok_or(Problem::NotFound)?;
+        match (pointer.state, pointer.visibility) {
+            (PointerState::Withdrawn, _) => Err(Problem::Gone),
+            (PointerState::Live, Visibility::Public) => Ok(pointer),
+            (PointerState::Live, Visibility::Private) => {
+                self.metrics.token_missing();
+                Err(Problem::Private)
+            }
+        }
+    }
+
+    /// Answers a request below `/v1/`.
+    pub async fn answer(&self, target: Target, request: &HeaderMap) -> Result<Response, Problem> {
+        match target {
+            Target::Stable { asset, profile, format } => {
+                self.stable(&asset, &profile, format, request).await
+            }
+            Target::Immutable { folder, path } => self.immutable(folder, &path, request).await,
+        }
+    }
+
+    async fn stable(
+        &self,
+        asset: &AssetName,
+        profile: &Label,
+        format: Format,
+        request: &HeaderMap,
+    ) -> Result<Response, Problem> {
+        let pointer = self.playing(asset).await?;
+        let (folder, path) = described(&pointer, profile, format).ok_or(Problem::NotFound)?;
+        let text = match self.texts.moved(folder, path, format).await {
+            Ok(text) => text,
+            Err(fault) => return Err(self.blame(fault, folder, path).await),
+        };
+        let kind = deliver::content_type(path);
+        Ok(deliver::text(request, &text, kind, Caching::Stable))
+    }
+
+    async fn immutable(
+        &self,
+        folder: ExecutionFolder,
+        path: &ObjectPath,
+        request: &HeaderMap,
+    ) -> Result<Response, Problem> {
+        let kind = deliver::content_type(path);
+        let caching = Caching::Immutable(self.terms.segment_max_age);
+        let answer = match path {
+            ObjectPath::Master | ObjectPath::Mpd | ObjectPath::Playlist(_) => {
+                let text = self.texts.own(folder, path).await;
+                text.map(|text| deliver::text(request, &text, kind, caching))
+            }
+            _ => {
+                let key = self.terms.prefix.object(folder, path);
+                deliver::object(request, &self.objects, &key, kind, caching).await
+            }
+        };
+        match answer {
+            Ok(response) => Ok(response),
+            Err(fault) => Err(self.blame(fault, folder, path).await),
+        }
+    }
+
+    /// What to say of a fault. A missing object may have been swept (410), may never have been
+    /// there (404), or is lost (404, and somebody is told): its asset's pointer knows.
+    async fn blame(&self, fault: Fault, folder: ExecutionFolder, path: &ObjectPath) -> Problem {
+        if fault != Fault::Missing {
+            return told(&fault);
+        }
+        let pointer = self.documents.pointer(folder.job.asset).await;
+        let Ok(Some(pointer)) = pointer else { return Problem::NotFound };
+        if pointer.state == PointerState::Withdrawn {
+            return Problem::Gone;
+        }
+        let plays = |r: &PointedRendition| r.job_uid == folder.job.job && r.pod_uid == folder.pod;
+        if pointer.renditions.iter().any(plays) {
+            self.metrics.segment_missing();
+            tracing::warn!(folder = %folder.job, pod = %folder.pod, %path, "a live asset lacks an object");
+        }
+        Problem::NotFound
+    }
+}
+
+/// Where the description of a rendition lies.
+fn described<'a>(
+    pointer: &'a Pointer,
+    profile: &Label,
+    format: Format,
+) -> Option<(ExecutionFolder, &'a ObjectPath)> {
+    let mut renditions = pointer.renditions.iter();
+    let rendition = renditions.find(|r| r.profile == profile.as_str())?;
+    let path = match format {
+        Format::Hls => rendition.hls.as_ref(),
+        Format::Dash => rendition.dash.as_ref(),
+    }?;
+    let folder = JobFolder {
+        tree: Tree::from(pointer.visibility),
+        asset: pointer.asset_uid,
+        job: rendition.job_uid,
+    };
+    Some((folder.execution(rendition.pod_uid), path))
+}
+
+/// The viewer hears a sentence, the log the whole story.
+fn told(fault: &Fault) -> Problem {
+    if *fault != Fault::Missing {
+        tracing::error!(error = %fault, "the store failed a request");
+    }
+    Problem::from(fault.clone())
+}

@@ -1,0 +1,94 @@
+//! From settings to a server that ends well.
+use crate::documents::Lifetimes;
+use crate::metrics::{Build, Metrics};
+use crate::origin::{Origin, Terms};
+use crate::readiness::Readiness;
+use crate::serve::router;
+use crate::settings::Settings;
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use hyper_util::rt::TokioTimer;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use vessel_storage::bucket::{Bucket, ConnectError};
+
+/// How long a connection may take to send the head of a request.
+const REQUEST_HEAD: Duration = Duration::from_secs(10);
+/// How long answers that are being sent may take to end, once nobody new is taken.
+const FAREWELL: Duration = Duration::from_secs(20);
+
+const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: match option_env!("VESSEL_REVISION") {
+        Some(revision) => revision,
+        None => "unknown",
+    },
+};
+
+/// Why the origin ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store's settings make no client.
+    #[error("the store's settings are wrong: {0}")]
+    Connect(#[from] ConnectError),
+    /// A metric is declared twice, or badly.
+    #[error("the metrics can't be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The address is taken, or signals can't be received.
+    #[error("the server can't run: {0}")]
+    Serve(#[from] std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT, then until nobody waits for an answer.
+pub async fn run(settings: Settings) -> Result<(), RunError> {
+    let metrics = Arc::new(Metrics::new(&settings.store_name, &BUILD)?);
+    let bucket = Bucket::connect(settings.connection, metrics.clone()).await?;
+    let terms = Terms {
+        prefix: settings.prefix,
+        segment_max_age: settings.segment_max_age,
+        cache_bytes: settings.cache_bytes,
+        lifetimes: Lifetimes::default(),
+    };
+    let origin = Arc::new(Origin::new(terms, Arc::new(bucket), metrics));
+    let readiness = Readiness::default();
+    let handle = Handle::new();
+    tokio::spawn({
+        let (origin, readiness) = (Arc::clone(&origin), readiness.clone());
+        async move { readiness.await_store(&origin).await }
+    });
+    tokio::spawn(farewell(handle.clone(), readiness.clone(), settings.drain));
+    tracing::info!(address = %settings.http_address, store = settings.store_name, "listening");
+    let mut server = axum_server::bind(settings.http_address)
+        .acceptor(NoDelayAcceptor::new())
+        .http1_only()
+        .handle(handle);
+    server
+        .http_builder()
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_HEAD);
+    server.serve(router(origin, readiness).into_make_service()).await?;
+    Ok(())
+}
+
+/// After a signal: say so, go on until load balancers have heard it, then end.
+async fn farewell(handle: Handle<SocketAddr>, readiness: Readiness, drain: Duration) {
+    match told_to_end().await {
+        Ok(name) => tracing::info!(signal = name, "shutting down"),
+        Err(error) => tracing::error!(%error, "signals can't be received"),
+    }
+    readiness.retire();
+    tokio::time::sleep(drain).await;
+    handle.graceful_shutdown(Some(FAREWELL));
+}
+
+async fn told_to_end() -> std::io::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}

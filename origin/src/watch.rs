@@ -1,0 +1,162 @@
+//! The watch page: what plays under a name, in a browser.
+use crate::assets;
+use crate::caching::Caching;
+use crate::kind::Kind;
+use crate::origin::Origin;
+use crate::path::AssetName;
+use crate::problem::{Problem, decorate};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::{Html, IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use http::{HeaderMap, HeaderValue};
+use std::sync::Arc;
+use vessel_storage::pointer::{Pointer, PresentationKind};
+
+/// Nothing but our own files; `blob:` is what Media Source Extensions play from.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+
+/// The page with a player.
+#[derive(Template)]
+#[template(path = "watch.html")]
+struct WatchPage<'a> {
+    title: &'a str,
+    artist: Option<&'a str>,
+    /// Length for people, `3:24`.
+    duration: Option<String>,
+    /// Length in seconds, as HTML's `duration` wants it.
+    seconds: Option<i64>,
+    element: &'static str,
+    source: String,
+    script: &'static str,
+    style: &'static str,
+    icon: &'static str,
+}
+
+/// The page that says why nothing plays.
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    heading: &'static str,
+    sentence: &'static str,
+    status: u16,
+    style: &'static str,
+    icon: &'static str,
+}
+
+/// `GET /watch/{namespace}/{name}`.
+pub async fn page(
+    State(origin): State<Arc<Origin>>,
+    Path((namespace, name)): Path<(String, String)>,
+) -> Response {
+    let mut response = match watch(&origin, &namespace, &name).await {
+        Ok(response) => response,
+        Err(problem) => refuse(&problem),
+    };
+    protect(response.headers_mut());
+    (Extension(Kind::Page), response).into_response()
+}
+
+async fn watch(origin: &Origin, namespace: &str, name: &str) -> Result<Response, Problem> {
+    let asset = AssetName::parse(namespace, name).ok_or(Problem::NotFound)?;
+    let pointer = origin.playing(&asset).await?;
+    let page = WatchPage::of(&pointer).ok_or(Problem::NotFound)?;
+    let mut response = render(&page)?;
+    response.headers_mut().insert(CACHE_CONTROL, Caching::Stable.header());
+    Ok(response)
+}
+
+impl<'a> WatchPage<'a> {
+    /// The first profile that has HLS; `None` if none has.
+    fn of(pointer: &'a Pointer) -> Option<Self> {
+        let rendition = pointer.renditions.iter().find(|r| r.hls.is_some())?;
+        let Pointer { namespace, name, .. } = pointer;
+        Some(Self {
+            title: pointer.title.as_deref().unwrap_or(name),
+            artist: pointer.metadata.get("artist").map(String::as_str),
+            duration: pointer.duration_millis.map(clock),
+            seconds: pointer.duration_millis.map(|millis| millis / 1000),
+            element: match rendition.kind {
+                PresentationKind::Audio => "audio",
+                PresentationKind::Video => "video",
+            },
+            source: format!("../../v1/{namespace}/{name}/{}/master.m3u8", rendition.profile),
+            script: assets::SCRIPT,
+            style: assets::STYLE,
+            icon: assets::ICON,
+        })
+    }
+}
+
+/// `3:24`, `1:02:03`.
+fn clock(millis: i64) -> String {
+    let seconds = (millis.max(0) + 500) / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+fn refuse(problem: &Problem) -> Response {
+    let page = ProblemPage {
+        heading: heading(problem),
+        sentence: problem.sentence(),
+        status: problem.status().as_u16(),
+        style: assets::STYLE,
+        icon: assets::ICON,
+    };
+    match render(&page) {
+        Ok(mut response) => {
+            *response.status_mut() = problem.status();
+            decorate(problem, response.headers_mut());
+            response
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+const fn heading(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::Gone => "Withdrawn",
+        Problem::Private => "Private",
+        Problem::Unavailable | Problem::Upstream => "Not available right now",
+        Problem::NotFound | Problem::OutOfRange(_) | Problem::Method => "Nothing here",
+    }
+}
+
+fn render(page: &impl Template) -> Result<Response, Problem> {
+    match page.render() {
+        Ok(text) => Ok(Html(text).into_response()),
+        Err(error) => {
+            tracing::error!(%error, "a page can't be written");
+            Err(Problem::Upstream)
+        }
+    }
+}
+
+fn protect(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_for_people() {
+        for (millis, text) in [
+            (0, "0:00"),
+            (999, "0:01"),
+            (204_000, "3:24"),
+            (3_723_000, "1:02:03"),
+            (-5, "0:00"),
+        ] {
+            assert_eq!(clock(millis), text);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+// The watch page: controls around a media element.
+import { type Choice, type Engine, start } from "./engine";
+import { ahead, clock, percent } from "./format";
+
+type State = "loading" | "ready" | "playing" | "paused" | "waiting" | "ended" | "error";
+
+/** Seconds that an arrow key moves. */
+const STEP = 5;
+
+function element<T extends HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) {
+    throw new Error(`the page has no #${id}`);
+  }
+  return found as T;
+}
+
+const player = element("player");
+const media = element<HTMLMediaElement>("media");
+const play = element<HTMLButtonElement>("play");
+const mute = element<HTMLButtonElement>("mute");
+const volume = element<HTMLInputElement>("volume");
+const seek = element<HTMLInputElement>("seek");
+const quality = element<HTMLSelectElement>("quality");
+const error = element("error");
+
+let engine: Engine | undefined;
+let resumeAt = 0;
+
+function show(state: State): void {
+  player.dataset.state = state;
+  player.setAttribute("aria-busy", String(state === "loading" || state === "waiting"));
+  play.setAttribute("aria-label", media.paused ? "Play" : "Pause");
+}
+
+function load(): void {
+  engine?.destroy();
+  error.hidden = true;
+  show("loading");
+  const source = new URL(player.dataset.source ?? "", document.baseURI).href;
+  engine = start(media, source, { loaded, switched, failed });
+}
+
+function loaded(choices: Choice[]): void {
+  offer(choices);
+  play.disabled = false;
+  seek.disabled = false;
+  if (resumeAt > 0) {
+    media.currentTime = resumeAt;
+  }
+  show("ready");
+}
+
+function offer(choices: Choice[]): void {
+  const chosen = quality.value;
+  quality.replaceChildren(new Option("Auto", "auto"), ...choices.map((c) => new Option(c.label, c.id)));
+  quality.disabled = choices.length < 2;
+  if (choices.some((choice) => choice.id === chosen)) {
+    quality.value = chosen;
+    engine?.choose(chosen);
+  }
+}
+
+function switched(id: string): void {
+  player.dataset.rung = id;
+  const name = [...quality.options].find((option) => option.value === id)?.text;
+  const auto = quality.options[0];
+  if (auto) {
+    auto.text = quality.value === "auto" && name ? `Auto · ${name}` : "Auto";
+  }
+}
+
+function failed(message: string): void {
+  resumeAt = media.currentTime;
+  media.pause();
+  element("error-text").textContent = message;
+  error.hidden = false;
+  play.disabled = true;
+  show("error");
+}
+
+function toggle(): void {
+  if (media.paused) {
+    media.play().catch((reason: unknown) => {
+      // Something else was asked for before it began: no fault.
+      if (!(reason instanceof DOMException && reason.name === "AbortError")) {
+        failed("The browser did not let the recording play.");
+      }
+    });
+  } else {
+    media.pause();
+  }
+}
+
+function moveTo(seconds: number): void {
+  const end = Number.isFinite(media.duration) ? media.duration : 0;
+  media.currentTime = Math.min(end, Math.max(0, seconds));
+}
+
+function drawTime(): void {
+  const length = media.duration;
+  if (Number.isFinite(length) && length > 0) {
+    seek.max = String(length);
+    element("duration").textContent = clock(length);
+  }
+  seek.value = String(media.currentTime);
+  seek.setAttribute("aria-valuetext", `${clock(media.currentTime)} of ${clock(length)}`);
+  element("time").textContent = clock(media.currentTime);
+  element("played").style.width = `${percent(media.currentTime, length)}%`;
+  drawBuffer();
+}
+
+function drawBuffer(): void {
+  const ranges = Array.from({ length: media.buffered.length }, (_, index) =>
+    [media.buffered.start(index), media.buffered.end(index)] as const);
+  const seconds = ahead(ranges, media.currentTime);
+  player.dataset.buffered = seconds.toFixed(1);
+  element("buffered").style.width = `${percent(media.currentTime + seconds, media.duration)}%`;
+}
+
+function drawVolume(): void {
+  const silent = media.muted || media.volume === 0;
+  player.classList.toggle("silent", silent);
+  mute.setAttribute("aria-pressed", String(silent));
+  mute.setAttribute("aria-label", silent ? "Unmute" : "Mute");
+  volume.value = media.muted ? "0" : String(media.volume);
+}
+
+function press(event: KeyboardEvent): void {
+  const target = event.target as HTMLElement;
+  if (event.ctrlKey || event.metaKey || event.altKey || play.disabled) {
+    return;
+  }
+  const busy = target instanceof HTMLSelectElement || target instanceof HTMLInputElement;
+  const onButton = target instanceof HTMLButtonElement;
+  const action = actions[event.key];
+  if (action && !busy && !(onButton && event.key === " ")) {
+    event.preventDefault();
+    action();
+  }
+}
+
+const actions: Record<string, () => void> = {
+  " ": toggle,
+  k: toggle,
+  m: () => mute.click(),
+  ArrowLeft: () => moveTo(media.currentTime - STEP),
+  ArrowRight: () => moveTo(media.currentTime + STEP),
+  Home: () => moveTo(0),
+};
+
+function tellSystem(): void {
+  if ("mediaSession" in navigator) {
+    navigator.mediaSession.metadata = new MediaMetadata({
+      title: element("title").textContent ?? "",
+      artist: document.getElementById("artist")?.textContent ?? "",
+    });
+  }
+}
+
+function seeked(): void {
+  moveTo(Number(seek.value));
+}
+
+media.addEventListener("playing", () => show("playing"));
+media.addEventListener("pause", () => player.dataset.state !== "error" && show(media.ended ? "ended" : "paused"));
+media.addEventListener("waiting", () => show("waiting"));
+media.addEventListener("ended", () => show("ended"));
+for (const event of ["timeupdate", "durationchange", "seeking", "loadedmetadata"]) {
+  media.addEventListener(event, drawTime);
+}
+media.addEventListener("progress", drawBuffer);
+media.addEventListener("volumechange", drawVolume);
+media.addEventListener("click", () => !play.disabled && toggle());
+play.addEventListener("click", toggle);
+mute.addEventListener("click", () => {
+  media.muted = !media.muted;
+});
+volume.addEventListener("input", () => {
+  media.volume = Number(volume.value);
+  media.muted = false;
+});
+seek.addEventListener("input", seeked);
+quality.addEventListener("change", () => engine?.choose(quality.value));
+element("retry").addEventListener("click", load);
+document.addEventListener("keydown", press);
+
+tellSystem();
+load();
