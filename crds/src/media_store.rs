@@ -67,7 +67,11 @@ pub struct MediaStoreSpec {
     pub ca_bundle: Option<String>,
     /// Where viewers reach the origin that serves this store: `https://media.example.com`.
     /// Empty: statuses carry paths without a host.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        rename = "publicBaseURL",
+        skip_serializing_if = "String::is_empty"
+    )]
     #[schemars(length(max = 512), regex(pattern = r"^$|^https?://"))]
     pub public_base_url: String,
     /// Which namespaces may use the store. Default: all.
