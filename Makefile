@@ -18,7 +18,7 @@ demo: up ## from nothing to a playing asset, on a cluster of yours (KUBECONFIG) 
 	@$(cluster) demo
 
 test: $(cluster) ## everything that must hold, with a count at the end
-	@go run -C tests/cluster ./cmd/check
+	@CGO_ENABLED=0 go run -C tests/cluster ./cmd/check $(CURDIR)
 
 up: dist ## start the cluster, build the images and install the release; again: bring them up to date
 	@$(cluster) up

@@ -111,7 +111,7 @@ func (c *checker) deny(checks ...string) func(context.Context) tally {
 		if err != nil {
 			return outcome(err)
 		}
-		args := append([]string{program, "--log-level", "error", "check", "--disable-fetch"}, checks...)
+		args := append([]string{program, "--locked", "--log-level", "error", "check"}, checks...)
 		return outcome(run.Command{Args: args, Dir: c.clone}.Do(ctx))
 	}
 }

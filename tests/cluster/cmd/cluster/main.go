@@ -22,6 +22,7 @@ var commands = map[string]func(ctx context.Context, clone string) error{
 	"start":                start,
 	"up":                   up,
 	"images":               buildImages,
+	"demo":                 demonstrate,
 	"down":                 func(_ context.Context, clone string) error { return node.Stop(clone) },
 	"status":               status,
 	node.SuperviseArgument: func(context.Context, string) error { return node.Supervise() },

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/vesselmedia/vessel/tests/cluster/internal/debian"
+	"github.com/vesselmedia/vessel/tests/cluster/internal/demo"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/images"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/node"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/release"
@@ -71,6 +72,15 @@ func up(ctx context.Context, clone string) error {
 	}
 	fmt.Printf("Vessel is installed in the namespace %s; to use it:\n  export KUBECONFIG=%s PATH=%s/.cluster/bin:$PATH\n", release.Namespace, cluster.Kubeconfig, clone)
 	return nil
+}
+
+// demonstrate walks through the first minutes on the release that is up.
+func demonstrate(ctx context.Context, clone string) error {
+	cluster, err := target.Find(ctx, clone)
+	if err != nil {
+		return err
+	}
+	return demo.Run(ctx, cluster)
 }
 
 // buildAll builds the images by the name of their component. A cluster of the

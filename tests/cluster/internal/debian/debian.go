@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
+	"github.com/vesselmedia/vessel/tests/cluster/internal/cache"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/run"
 )
 
@@ -38,6 +40,26 @@ func Ensure(ctx context.Context, packages ...string) error {
 		return err
 	}
 	return stopServices(ctx, missing)
+}
+
+// File is the path of a file from a package, which is unpacked into the cache
+// and not installed; name is its path in the package.
+func File(ctx context.Context, pack, name string) (string, error) {
+	folder, err := cache.Ensure("packages", cache.Key{Texts: []string{pack}}, func(dir string) error {
+		if err := aptGet(ctx, "update"); err != nil {
+			return err
+		}
+		download := run.Command{Args: []string{"apt-get", "--quiet", "download", "--option=APT::Sandbox::User=root", pack}, Dir: dir}
+		if err := download.Do(ctx); err != nil {
+			return err
+		}
+		archives, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+		if err != nil || len(archives) != 1 {
+			return fmt.Errorf("downloaded %v for the package %s: %w", archives, pack, err)
+		}
+		return run.Do(ctx, "dpkg-deb", "--extract", archives[0], dir)
+	})
+	return filepath.Join(folder, name), err
 }
 
 func absent(ctx context.Context, packages []string) []string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vesselmedia/vessel/tests/cluster/internal/images"
+	"github.com/vesselmedia/vessel/tests/cluster/internal/node"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/target"
 )
 
@@ -16,6 +17,9 @@ const (
 	Name      = "vessel"
 	Namespace = "vessel"
 )
+
+// Origin is where the local cluster's assets play, as values.yaml says.
+const Origin = "http://" + node.NodeIP + ":30080"
 
 // Install installs or upgrades the release with the images, by the name of
 // their component in the chart's values. HELM_ARGS adds to the command line.

@@ -17,7 +17,7 @@ import (
 
 // Cluster is what commands work on.
 type Cluster struct {
-	clone      string
+	Clone      string
 	Kubeconfig string
 	Context    string // empty: the local cluster
 }
@@ -25,7 +25,7 @@ type Cluster struct {
 // Find returns the cluster that KUBECONFIG names, or else the local one, up or
 // not. The kubeconfig of a clone's own cluster counts as none.
 func Find(ctx context.Context, clone string) (Cluster, error) {
-	local := Cluster{clone: clone, Kubeconfig: node.Kubeconfig(clone)}
+	local := Cluster{Clone: clone, Kubeconfig: node.Kubeconfig(clone)}
 	named := os.Getenv("KUBECONFIG")
 	if named == "" || named == local.Kubeconfig {
 		return local, nil
@@ -34,7 +34,7 @@ func Find(ctx context.Context, clone string) (Cluster, error) {
 	if err != nil {
 		return local, fmt.Errorf("KUBECONFIG=%s names no cluster (unset it to use the local one): %w", named, err)
 	}
-	return Cluster{clone: clone, Kubeconfig: named, Context: current}, nil
+	return Cluster{Clone: clone, Kubeconfig: named, Context: current}, nil
 }
 
 // Local says if it is the cluster that `make up` starts.
@@ -47,8 +47,8 @@ func (c Cluster) Kubectl(args ...string) run.Command { return c.program("kubectl
 func (c Cluster) Helm(args ...string) run.Command { return c.program("helm", args) }
 
 func (c Cluster) program(name string, args []string) run.Command {
-	program := filepath.Join(c.clone, ".cluster/bin", name)
-	return run.Command{Args: append([]string{program, "--kubeconfig", c.Kubeconfig}, args...), Dir: c.clone}
+	program := filepath.Join(c.Clone, ".cluster/bin", name)
+	return run.Command{Args: append([]string{program, "--kubeconfig", c.Kubeconfig}, args...), Dir: c.Clone}
 }
 
 // Deliver makes an image available to the cluster's pods, and returns how they
