@@ -17,7 +17,8 @@ pub struct Request {
     object_ref: ObjectRef,
     #[serde(default)]
     response_status: ResponseStatus,
-    request_received_timestamp: Timestamp,
+    #[serde(rename = "requestReceivedTimestamp")]
+    received: Timestamp,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -65,7 +66,9 @@ impl Request {
 
     /// Verb, kind and object, for people.
     pub fn line(&self) -> String {
-        let ObjectRef { namespace, name, .. } = &self.object_ref;
+        let ObjectRef {
+            namespace, name, ..
+        } = &self.object_ref;
         format!("{} {} {namespace}/{name}", self.verb, self.resource())
     }
 }
@@ -74,12 +77,17 @@ impl Request {
 /// audit log to be read (a cluster that is not this machine's own).
 pub fn requests_of(account: &str, since: Timestamp) -> Option<Vec<Request>> {
     let text = fs::read_to_string(path()).ok()?;
-    let user = format!("system:serviceaccount:{}:{account}", crate::cluster::RELEASE_NAMESPACE);
+    let user = format!(
+        "system:serviceaccount:{}:{account}",
+        crate::cluster::RELEASE_NAMESPACE
+    );
     // The last line may be half written.
-    let requests = text.lines().filter_map(|line| serde_json::from_str::<Request>(line).ok());
+    let requests = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Request>(line).ok());
     let ours = requests
         .filter(|request| request.user.username == user)
-        .filter(|request| request.request_received_timestamp >= since);
+        .filter(|request| request.received >= since);
     Some(ours.collect())
 }
 

@@ -33,7 +33,11 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("chromedriver starts Chromium");
-        Self { page, driver, _profile: profile }
+        Self {
+            page,
+            driver,
+            _profile: profile,
+        }
     }
 
     /// Ends the session, and with it the browser.
@@ -45,7 +49,10 @@ impl Browser {
     /// The value of a JavaScript expression on the page.
     pub async fn evaluate(&self, expression: &str) -> serde_json::Value {
         let script = format!("return {expression}");
-        self.page.execute(&script, Vec::new()).await.unwrap_or_else(|e| panic!("{expression}: {e}"))
+        self.page
+            .execute(&script, Vec::new())
+            .await
+            .unwrap_or_else(|e| panic!("{expression}: {e}"))
     }
 }
 

@@ -2,6 +2,7 @@
 use crate::store::{self, Store};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::api::ListParams;
+use kube::config::AuthInfo;
 use kube::{Api, Client};
 use std::env;
 use std::net::IpAddr;
@@ -20,6 +21,7 @@ pub struct Cluster {
     pub client: Client,
     /// Client for the origin, the metrics and the store.
     pub http: reqwest::Client,
+    config: kube::Config,
     store: OnceCell<Store>,
 }
 
@@ -35,7 +37,7 @@ impl Cluster {
         let config = kube::Config::from_custom_kubeconfig(read, &options)
             .await
             .map_err(|e| format!("{}: {e}", path.display()))?;
-        let client = Client::try_from(config).map_err(|e| e.to_string())?;
+        let client = Client::try_from(config.clone()).map_err(|e| e.to_string())?;
         client
             .apiserver_version()
             .await
@@ -44,12 +46,39 @@ impl Cluster {
             .timeout(std::time::Duration::from_secs(20))
             .build()
             .map_err(|e| e.to_string())?;
-        Ok(Self { client, http, store: OnceCell::new() })
+        Ok(Self {
+            client,
+            http,
+            config,
+            store: OnceCell::new(),
+        })
+    }
+
+    /// A client that knows nothing but a token.
+    pub fn client_with(&self, token: &str) -> Client {
+        let mut config = self.config.clone();
+        config.auth_info = AuthInfo {
+            token: Some(token.to_owned().into()),
+            ..AuthInfo::default()
+        };
+        Client::try_from(config).unwrap()
+    }
+
+    /// A client that the API server takes for another user.
+    pub fn client_as(&self, user: &str) -> Client {
+        let mut config = self.config.clone();
+        config.auth_info.impersonate = Some(user.to_owned());
+        Client::try_from(config).unwrap()
     }
 
     /// The store that the tests make for themselves, beside the release's own.
     pub async fn store(&self) -> &Store {
         self.store.get_or_init(|| store::install(self)).await
+    }
+
+    /// The same, if a test has asked for it.
+    pub fn made_store(&self) -> Option<&Store> {
+        self.store.get()
     }
 
     /// Objects of a kind in the release's namespace.
@@ -74,10 +103,20 @@ impl Cluster {
 
     /// The operator's pods.
     pub async fn operator_pods(&self) -> Vec<Pod> {
-        let pods = self.release::<Pod>().list(&ListParams::default()).await.unwrap();
+        let pods = self
+            .release::<Pod>()
+            .list(&ListParams::default())
+            .await
+            .unwrap();
         pods.items
             .into_iter()
-            .filter(|pod| pod.metadata.name.as_ref().unwrap().starts_with("vessel-operator-"))
+            .filter(|pod| {
+                pod.metadata
+                    .name
+                    .as_ref()
+                    .unwrap()
+                    .starts_with("vessel-operator-")
+            })
             .collect()
     }
 }
@@ -85,12 +124,20 @@ impl Cluster {
 /// Address of this machine as pods see it: where test servers listen.
 pub fn host_address() -> IpAddr {
     let address = env::var("VESSEL_E2E_HOST_IP");
-    address.as_deref().unwrap_or(LOCAL_HOST).parse().expect("VESSEL_E2E_HOST_IP is an address")
+    address
+        .as_deref()
+        .unwrap_or(LOCAL_HOST)
+        .parse()
+        .expect("VESSEL_E2E_HOST_IP is an address")
 }
 
 /// The root of the clone.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .to_owned()
 }
 
 /// The kubeconfig in use: that of `KUBECONFIG`, or of the local cluster of this clone.

@@ -92,7 +92,10 @@ impl Presentation {
     /// longest segment, rounded.
     fn keeps_one_target_duration(&self) {
         let segments = self.rungs.iter().flat_map(|rung| &rung.segments);
-        let longest = segments.map(|segment| segment.seconds.round() as u64).max().unwrap();
+        let longest = segments
+            .map(|segment| segment.seconds.round() as u64)
+            .max()
+            .unwrap();
         for rung in &self.rungs {
             assert_eq!(rung.target, longest.max(1), "{}", rung.uri);
         }
@@ -112,10 +115,16 @@ impl Presentation {
 
 impl Rung {
     async fn load(library: Library<'_>, master: &Url, variant: &VariantStream<'_>) -> Self {
-        let VariantStream::ExtXStreamInf { uri, stream_data, .. } = variant else {
+        let VariantStream::ExtXStreamInf {
+            uri, stream_data, ..
+        } = variant
+        else {
             panic!("a variant that can't be played: {variant:?}");
         };
-        assert!(!uri.contains("://") && !uri.starts_with('/'), "not relative: {uri}");
+        assert!(
+            !uri.contains("://") && !uri.starts_with('/'),
+            "not relative: {uri}"
+        );
         let url = master.join(uri).unwrap();
         let source = library.text(&url).await;
         let playlist = MediaPlaylist::try_from(source.as_str())
@@ -124,9 +133,15 @@ impl Rung {
         let mut segments = Vec::new();
         for (_, segment) in &playlist.segments {
             let bytes = library.get(&url.join(segment.uri()).unwrap()).await;
-            segments.push(Segment { seconds: segment.duration.duration().as_secs_f64(), bytes });
+            segments.push(Segment {
+                seconds: segment.duration.duration().as_secs_f64(),
+                bytes,
+            });
         }
-        let maps = playlist.segments.iter().filter_map(|(_, segment)| segment.map.as_ref());
+        let maps = playlist
+            .segments
+            .iter()
+            .filter_map(|(_, segment)| segment.map.as_ref());
         let map = maps.map(|map| map.uri().to_string()).next();
         Self {
             uri: uri.to_string(),
@@ -144,7 +159,10 @@ impl Rung {
 
     /// The name of the rung's folder, such as `audio-128k`.
     pub fn name(&self) -> &str {
-        self.uri.rsplit('/').nth(1).expect("a rung lies in a folder of its own")
+        self.uri
+            .rsplit('/')
+            .nth(1)
+            .expect("a rung lies in a folder of its own")
     }
 
     /// Length in seconds.
@@ -186,7 +204,8 @@ impl Rung {
     pub async fn decodes_segment_by_segment(&self) {
         for (index, segment) in self.segments.iter().enumerate() {
             let file = written(&[&self.init, &segment.bytes]);
-            let samples = decoded(file.path(), &format!("{} segment {}", self.uri, index + 1)).await;
+            let samples =
+                decoded(file.path(), &format!("{} segment {}", self.uri, index + 1)).await;
             assert!(samples > 0, "{} segment {} is empty", self.uri, index + 1);
         }
     }
@@ -204,7 +223,11 @@ impl Rung {
     /// All of it in one file.
     pub fn whole(&self) -> NamedTempFile {
         let segments = self.segments.iter().map(|segment| &segment.bytes);
-        written(&std::iter::once(&self.init).chain(segments).collect::<Vec<_>>())
+        written(
+            &std::iter::once(&self.init)
+                .chain(segments)
+                .collect::<Vec<_>>(),
+        )
     }
 }
 
@@ -212,7 +235,10 @@ impl Rung {
 fn promised(playlist: &MediaPlaylist<'_>, source: &str) {
     assert!(source.contains("#EXT-X-VERSION:7\n"), "{source}");
     assert!(playlist.has_end_list, "{source}");
-    assert!(playlist.has_independent_segments || source.contains("#EXT-X-MAP"), "{source}");
+    assert!(
+        playlist.has_independent_segments || source.contains("#EXT-X-MAP"),
+        "{source}"
+    );
     assert_eq!(playlist.playlist_type, Some(PlaylistType::Vod), "{source}");
     assert!(playlist.unknown.is_empty(), "{:?}", playlist.unknown);
 }
@@ -233,8 +259,21 @@ fn written(parts: &[&Vec<u8>]) -> NamedTempFile {
 
 /// How many samples ffmpeg decodes from a file. Panics when it complains of anything.
 pub async fn decoded(file: &Path, what: &str) -> u64 {
-    let how = ["-nostdin", "-v", "error", "-xerror", "-i", text(file), "-map", "0:a:0"];
-    let output = run("ffmpeg", &[&how[..], &["-ac", "1", "-f", "f32le", "-"]].concat()).await;
+    let how = [
+        "-nostdin",
+        "-v",
+        "error",
+        "-xerror",
+        "-i",
+        text(file),
+        "-map",
+        "0:a:0",
+    ];
+    let output = run(
+        "ffmpeg",
+        &[&how[..], &["-ac", "1", "-f", "f32le", "-"]].concat(),
+    )
+    .await;
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{what}: {said}");
     output.stdout.len() as u64 / 4

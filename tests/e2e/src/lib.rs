@@ -9,7 +9,6 @@ pub mod browser;
 pub mod cluster;
 pub mod hls;
 pub mod media;
-pub mod specs;
 pub mod operator;
 pub mod proxy;
 pub mod recorder;
@@ -17,6 +16,7 @@ pub mod runner;
 pub mod scene;
 pub mod server;
 pub mod shell;
+pub mod specs;
 pub mod store;
 pub mod wait;
 

@@ -16,7 +16,9 @@ pub struct Studio {
 impl Studio {
     /// An empty folder, removed when the studio goes.
     pub fn new() -> Self {
-        Self { folder: TempDir::new().unwrap() }
+        Self {
+            folder: TempDir::new().unwrap(),
+        }
     }
 
     /// A file of the folder.
@@ -37,13 +39,15 @@ impl Studio {
     /// A tone of some seconds, stereo, 44.1 kHz.
     pub async fn tone(&self, name: &str, seconds: u32) -> PathBuf {
         let tone = format!("sine=440:r=44100:d={seconds}");
-        self.make(name, &["-f", "lavfi", "-i", &tone, "-ac", "2"]).await
+        self.make(name, &["-f", "lavfi", "-i", &tone, "-ac", "2"])
+            .await
     }
 
     /// Noise of some seconds: it compresses badly, so that a file of it is large.
     pub async fn noise(&self, name: &str, seconds: u32) -> PathBuf {
         let noise = format!("anoisesrc=r=44100:a=0.3:d={seconds}");
-        self.make(name, &["-f", "lavfi", "-i", &noise, "-ac", "2"]).await
+        self.make(name, &["-f", "lavfi", "-i", &noise, "-ac", "2"])
+            .await
     }
 }
 
@@ -55,7 +59,9 @@ impl Default for Studio {
 
 /// A spoken word, 48 kHz, mono, 16 bit, as WAV.
 pub async fn mono_wav() -> PathBuf {
-    package("alsa-utils").await.join("usr/share/sounds/alsa/Front_Center.wav")
+    package("alsa-utils")
+        .await
+        .join("usr/share/sounds/alsa/Front_Center.wav")
 }
 
 /// A spoken word as Ogg Vorbis.
@@ -66,24 +72,55 @@ pub async fn vorbis() -> PathBuf {
 
 /// Half a minute of music as Opus, stereo.
 pub async fn opus() -> PathBuf {
-    package("jami-daemon").await.join("usr/share/jami/ringtones/10_UrbanTrap.opus")
+    package("jami-daemon")
+        .await
+        .join("usr/share/jami/ringtones/10_UrbanTrap.opus")
 }
 
 /// Seven seconds of music as MP3, with a picture as its cover.
 pub async fn mp3_with_cover(studio: &Studio) -> PathBuf {
     let folder = package("python-pygame-doc").await;
     let song = folder.join("usr/share/doc/python-pygame-doc/examples/data/house_lo.mp3");
-    let picture = ["-f", "lavfi", "-i", "color=c=navy:s=500x500", "-frames:v", "1"];
+    let picture = [
+        "-f",
+        "lavfi",
+        "-i",
+        "color=c=navy:s=500x500",
+        "-frames:v",
+        "1",
+    ];
     let cover = studio.make("cover.png", &picture).await;
-    let song = ["-i", text(&song), "-i", text(&cover), "-map", "0:a", "-map", "1:v", "-c", "copy"];
+    let song = [
+        "-i",
+        text(&song),
+        "-i",
+        text(&cover),
+        "-map",
+        "0:a",
+        "-map",
+        "1:v",
+        "-c",
+        "copy",
+    ];
     let tag = ["-id3v2_version", "3", "-disposition:v", "attached_pic"];
-    studio.make("covered.mp3", &[&song[..], &tag[..]].concat()).await
+    studio
+        .make("covered.mp3", &[&song[..], &tag[..]].concat())
+        .await
 }
 
 /// Thirty seconds of music, exactly, as FLAC of 24 bits, stereo.
 pub async fn flac_24_bit(studio: &Studio) -> PathBuf {
     let song = opus().await;
-    let cut = ["-i", text(&song), "-t", "30", "-c:a", "flac", "-sample_fmt", "s32"];
+    let cut = [
+        "-i",
+        text(&song),
+        "-t",
+        "30",
+        "-c:a",
+        "flac",
+        "-sample_fmt",
+        "s32",
+    ];
     let file = studio.make("studio.flac", &cut).await;
     assert_eq!(probe(&file, "stream=bits_per_raw_sample").await, "24");
     file
@@ -91,7 +128,15 @@ pub async fn flac_24_bit(studio: &Studio) -> PathBuf {
 
 /// A value that ffprobe finds in the first audio stream.
 pub async fn probe(file: &Path, entry: &str) -> String {
-    let how = ["-v", "error", "-select_streams", "a:0", "-of", "csv=p=0", "-show_entries"];
+    let how = [
+        "-v",
+        "error",
+        "-select_streams",
+        "a:0",
+        "-of",
+        "csv=p=0",
+        "-show_entries",
+    ];
     let found = stdout("ffprobe", &[&how[..], &[entry, text(file)]].concat()).await;
     String::from_utf8(found).unwrap().trim().to_owned()
 }
@@ -100,7 +145,11 @@ pub async fn probe(file: &Path, entry: &str) -> String {
 pub async fn samples_at_48_khz(file: &Path) -> u64 {
     let input = ["-nostdin", "-v", "error", "-i", text(file), "-map", "0:a:0"];
     let graph = "aresample=48000:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts=mono";
-    let pcm = stdout("ffmpeg", &[&input[..], &["-af", graph, "-f", "f32le", "-"]].concat()).await;
+    let pcm = stdout(
+        "ffmpeg",
+        &[&input[..], &["-af", graph, "-f", "f32le", "-"]].concat(),
+    )
+    .await;
     pcm.len() as u64 / 4
 }
 
@@ -114,7 +163,12 @@ async fn package(name: &str) -> PathBuf {
     fs::create_dir_all(cache()).unwrap();
     let work = TempDir::new_in(cache()).unwrap();
     download(name, work.path()).await;
-    let archive = fs::read_dir(work.path()).unwrap().next().unwrap().unwrap().path();
+    let archive = fs::read_dir(work.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let contents = work.path().join("contents");
     stdout("dpkg-deb", &["-x", text(&archive), text(&contents)]).await;
     fs::rename(&contents, &folder).unwrap();

@@ -37,7 +37,11 @@ impl Proxy {
                 tokio::spawn(connect(client, target.clone(), seen.clone()));
             }
         });
-        Self { address, line, task }
+        Self {
+            address,
+            line,
+            task,
+        }
     }
 
     /// Where it listens.
@@ -58,11 +62,16 @@ impl Drop for Proxy {
 }
 
 async fn connect(client: TcpStream, target: String, line: watch::Receiver<Line>) {
-    let Ok(server) = TcpStream::connect(&target).await else { return };
+    let Ok(server) = TcpStream::connect(&target).await else {
+        return;
+    };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let (_held, open) = watch::channel(Line::Open);
-    tokio::join!(carry(from_client, to_server, open), carry(from_server, to_client, line));
+    tokio::join!(
+        carry(from_client, to_server, open),
+        carry(from_server, to_client, line)
+    );
 }
 
 async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::Receiver<Line>) {

@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 type Body = Pin<Box<dyn Future<Output = ()>>>;
 
 /// No test may take longer: something hangs then.
-const LIMIT: Duration = Duration::from_secs(420);
+const LIMIT: Duration = Duration::from_mins(7);
 
 /// Tests that wait side by side. They wait far more than they compute.
 const SIDE_BY_SIDE: usize = 24;
@@ -60,9 +60,16 @@ impl Shared {
 }
 
 /// Runs `together` side by side, then `alone` in their order, then `afterwards`.
-pub fn run(together: Vec<Test>, alone: Vec<Test>, afterwards: fn(Arc<Cluster>) -> Body) -> ExitCode {
+pub fn run(
+    together: Vec<Test>,
+    alone: Vec<Test>,
+    afterwards: fn(Arc<Cluster>) -> Body,
+) -> ExitCode {
     let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
-    let shared = Arc::new(Shared { runtime, cluster: OnceLock::new() });
+    let shared = Arc::new(Shared {
+        runtime,
+        cluster: OnceLock::new(),
+    });
     let start = Instant::now();
     let first = pass(&shared, together, SIDE_BY_SIDE);
     let second = pass(&shared, alone, 1);
@@ -70,7 +77,11 @@ pub fn run(together: Vec<Test>, alone: Vec<Test>, afterwards: fn(Arc<Cluster>) -
         shared.runtime.block_on(afterwards(Arc::clone(cluster)));
     }
     eprintln!("end to end: {:.0} s", start.elapsed().as_secs_f64());
-    if first && second { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if first && second {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// One run of the harness, by the arguments of the command line. Whether all passed.
@@ -81,7 +92,10 @@ fn pass(shared: &Arc<Shared>, tests: Vec<Test>, threads: usize) -> bool {
         .into_iter()
         .map(|test| {
             let shared = Arc::clone(shared);
-            let name = test.name.split_once("::").map_or(test.name, |(_, name)| name);
+            let name = test
+                .name
+                .split_once("::")
+                .map_or(test.name, |(_, name)| name);
             Trial::test(name, move || execute(&shared, name, test.body))
         })
         .collect();
@@ -96,7 +110,9 @@ fn execute(
     let cluster = shared.cluster()?;
     let start = Instant::now();
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        shared.runtime.block_on(async { tokio::time::timeout(LIMIT, body(cluster)).await })
+        shared
+            .runtime
+            .block_on(async { tokio::time::timeout(LIMIT, body(cluster)).await })
     }));
     let took = start.elapsed().as_secs_f64();
     eprintln!("{name}: {took:.1} s");

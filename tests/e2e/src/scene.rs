@@ -5,8 +5,11 @@ use crate::recorder::Recorder;
 use crate::runner::message;
 use crate::wait::{seconds, until};
 use futures::FutureExt;
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
-use kube::api::{DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams,
+};
 use kube::core::NamespaceResourceScope;
 use kube::discovery::ApiResource;
 use kube::{Api, Resource, ResourceExt};
@@ -54,15 +57,24 @@ impl<'a> Scene<'a> {
             }},
         }));
         let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
-        namespaces.create(&PostParams::default(), &object.unwrap()).await.unwrap();
+        namespaces
+            .create(&PostParams::default(), &object.unwrap())
+            .await
+            .unwrap();
         let recorder = Recorder::start(cluster.client.clone(), &namespace);
-        Self { cluster, namespace, recorder }
+        Self {
+            cluster,
+            namespace,
+            recorder,
+        }
     }
 
     async fn close(&self) {
         let namespaces: Api<Namespace> = Api::all(self.cluster.client.clone());
         // A test may have deleted it already.
-        let _ = namespaces.delete(&self.namespace, &DeleteParams::default()).await;
+        let _ = namespaces
+            .delete(&self.namespace, &DeleteParams::default())
+            .await;
     }
 
     /// Objects of a kind in this namespace.
@@ -91,13 +103,18 @@ impl<'a> Scene<'a> {
             "metadata": {"name": name}, "spec": spec,
         });
         let how = PatchParams::apply("vessel-e2e").force();
-        self.api::<MediaAsset>().patch(name, &how, &Patch::Apply(&object)).await
+        self.api::<MediaAsset>()
+            .patch(name, &how, &Patch::Apply(&object))
+            .await
     }
 
     /// Waits until an asset is in a phase.
     pub async fn reaches(&self, name: &str, phase: Phase, limit: Duration) -> MediaAsset {
         self.satisfies(name, phase.as_str(), limit, |asset| {
-            asset.status.as_ref().is_some_and(|status| status.phase == phase)
+            asset
+                .status
+                .as_ref()
+                .is_some_and(|status| status.phase == phase)
         })
         .await
     }
@@ -107,7 +124,10 @@ impl<'a> Scene<'a> {
         let done = [Phase::Ready, Phase::Failed];
         let asset = self
             .satisfies(name, "Ready", seconds(180), |asset| {
-                asset.status.as_ref().is_some_and(|status| done.contains(&status.phase))
+                asset
+                    .status
+                    .as_ref()
+                    .is_some_and(|status| done.contains(&status.phase))
             })
             .await;
         let status = asset.status.as_ref().unwrap();
@@ -137,37 +157,86 @@ impl<'a> Scene<'a> {
 
     /// The TranscodeJobs of an asset.
     pub async fn jobs_of(&self, asset: &str) -> Vec<TranscodeJob> {
-        let jobs = self.api::<TranscodeJob>().list(&ListParams::default()).await.unwrap();
-        jobs.items.into_iter().filter(|job| job.spec.work.asset_name == asset).collect()
+        let jobs = self
+            .api::<TranscodeJob>()
+            .list(&ListParams::default())
+            .await
+            .unwrap();
+        jobs.items
+            .into_iter()
+            .filter(|job| job.spec.work.asset_name == asset)
+            .collect()
     }
 
     /// The messages of the Events about an object.
     pub async fn events_of(&self, name: &str) -> Vec<String> {
         let fields = format!("involvedObject.name={name}");
-        let events = self.api::<Event>().list(&ListParams::default().fields(&fields)).await;
+        let events = self
+            .api::<Event>()
+            .list(&ListParams::default().fields(&fields))
+            .await;
         let say = |event: Event| {
-            format!("{}: {}", event.reason.unwrap_or_default(), event.message.unwrap_or_default())
+            format!(
+                "{}: {}",
+                event.reason.unwrap_or_default(),
+                event.message.unwrap_or_default()
+            )
         };
         events.unwrap().items.into_iter().map(say).collect()
+    }
+
+    /// Whether a user may do something in this namespace, as the API server sees it.
+    pub async fn may(&self, user: &str, verb: &str, resource: &str) -> bool {
+        let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
+        let review = serde_json::from_value(json!({"spec": {
+            "user": user,
+            "resourceAttributes": {
+                "namespace": self.namespace, "verb": verb, "resource": resource, "group": group,
+            },
+        }}));
+        let reviews: Api<SubjectAccessReview> = Api::all(self.cluster.client.clone());
+        let answer = reviews
+            .create(&PostParams::default(), &review.unwrap())
+            .await;
+        answer.unwrap().status.unwrap().allowed
     }
 
     /// All that helps to find out why a test failed.
     async fn describe(&self) -> String {
         let mut text = format!("──── {} ────\n", self.namespace);
         for asset in listed(&self.api::<MediaAsset>()).await {
-            section(&mut text, "asset", &asset.name_any(), &json!({"spec": asset.spec, "status": asset.status}));
+            section(
+                &mut text,
+                "asset",
+                &asset.name_any(),
+                &json!({"spec": asset.spec, "status": asset.status}),
+            );
         }
         for job in listed(&self.api::<TranscodeJob>()).await {
-            section(&mut text, "transcodejob", &job.name_any(), &json!(job.status));
+            section(
+                &mut text,
+                "transcodejob",
+                &job.name_any(),
+                &json!(job.status),
+            );
         }
         for pod in self.recorder.pods() {
-            section(&mut text, "pod", &pod.name_any(), &json!(pod.status.as_ref().map(|s| &s.container_statuses)));
+            section(
+                &mut text,
+                "pod",
+                &pod.name_any(),
+                &json!(pod.status.as_ref().map(|s| &s.container_statuses)),
+            );
             text += &tail(&self.api::<Pod>(), &pod.name_any(), 15).await;
         }
         for event in listed(&self.api::<Event>()).await {
             let object = event.involved_object.name.unwrap_or_default();
             let said = event.message.unwrap_or_default();
-            let _ = writeln!(text, "event {object}: {}: {said}", event.reason.unwrap_or_default());
+            let _ = writeln!(
+                text,
+                "event {object}: {}: {said}",
+                event.reason.unwrap_or_default()
+            );
         }
         for pod in self.cluster.operator_pods().await {
             let _ = writeln!(text, "── {RELEASE_NAMESPACE}/{}", pod.name_any());
@@ -181,7 +250,10 @@ async fn listed<K>(api: &Api<K>) -> Vec<K>
 where
     K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
-    api.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default()
+    api.list(&ListParams::default())
+        .await
+        .map(|list| list.items)
+        .unwrap_or_default()
 }
 
 fn section(text: &mut String, kind: &str, name: &str, value: &Value) {
@@ -189,7 +261,10 @@ fn section(text: &mut String, kind: &str, name: &str, value: &Value) {
 }
 
 async fn tail(pods: &Api<Pod>, name: &str, lines: i64) -> String {
-    let how = LogParams { tail_lines: Some(lines), ..LogParams::default() };
+    let how = LogParams {
+        tail_lines: Some(lines),
+        ..LogParams::default()
+    };
     let log = pods.logs(name, &how).await;
     log.unwrap_or_else(|e| format!("(no log: {e})\n"))
 }

@@ -30,19 +30,34 @@ struct Shelf {
 impl SourceServer {
     /// Starts a server with no files.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind((host_address(), 0)).await.unwrap_or_else(|e| {
-            panic!("{}: {e}: pods must be able to reach this address", host_address())
-        });
+        let listener = TcpListener::bind((host_address(), 0))
+            .await
+            .unwrap_or_else(|e| {
+                panic!(
+                    "{}: {e}: pods must be able to reach this address",
+                    host_address()
+                )
+            });
         let address = listener.local_addr().unwrap();
         let shelf = Arc::<Shelf>::default();
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&shelf));
+        let router = Router::new()
+            .fallback(answer)
+            .with_state(Arc::clone(&shelf));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, shelf, task }
+        Self {
+            address,
+            shelf,
+            task,
+        }
     }
 
     /// Serves a file; returns its URL. Below `/protected/` it asks for [`KEY`].
     pub fn put(&self, path: &str, bytes: Vec<u8>) -> String {
-        self.shelf.files.lock().unwrap().insert(path.to_owned(), bytes.into());
+        self.shelf
+            .files
+            .lock()
+            .unwrap()
+            .insert(path.to_owned(), bytes.into());
         self.url(path)
     }
 

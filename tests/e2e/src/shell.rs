@@ -9,7 +9,12 @@ use tokio::process::Command;
 pub async fn stdout<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Vec<u8> {
     let output = run(program, arguments).await;
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {}\n{said}", program, output.status);
+    assert!(
+        output.status.success(),
+        "{}: {}\n{said}",
+        program,
+        output.status
+    );
     output.stdout
 }
 
@@ -32,13 +37,31 @@ pub fn path() -> std::ffi::OsString {
     std::env::join_paths(all).unwrap()
 }
 
-/// Runs `kubectl` and returns what it printed.
-pub async fn kubectl(arguments: &[&str]) -> String {
+/// Runs `kubectl`: what it printed, or what it complained of.
+pub async fn kubectl(arguments: &[&str]) -> Result<String, String> {
     let ours = crate::cluster::root().join(".cluster/bin/kubectl");
-    let program = if ours.exists() { ours } else { PathBuf::from("kubectl") };
-    let mut all = vec!["--kubeconfig".to_owned(), crate::cluster::kubeconfig().display().to_string()];
-    all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-    String::from_utf8(stdout(text(&program), &all).await).unwrap()
+    let program = if ours.exists() {
+        ours
+    } else {
+        PathBuf::from("kubectl")
+    };
+    let kubeconfig = crate::cluster::kubeconfig();
+    let output = run(
+        text(&program),
+        &[&["--kubeconfig", text(&kubeconfig)], arguments].concat(),
+    )
+    .await;
+    let bytes = if output.status.success() {
+        &output.stdout
+    } else {
+        &output.stderr
+    };
+    let said = String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(said)
+    } else {
+        Err(said)
+    }
 }
 
 /// A path as text.

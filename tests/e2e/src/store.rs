@@ -75,18 +75,28 @@ pub async fn install(cluster: &Cluster) -> Store {
         credentials,
     };
     put(cluster, TEST_STORE, &store.spec).await;
-    until("the tests' store is Ready", seconds(60), async || works(&stores, TEST_STORE).await).await;
+    until("the tests' store is Ready", seconds(60), async || {
+        works(&stores, TEST_STORE).await
+    })
+    .await;
     store
 }
 
 /// The MediaStore, if it works.
 pub async fn works(stores: &Api<MediaStore>, name: &str) -> Result<MediaStore, String> {
     let store = stores.get(name).await.map_err(|e| e.to_string())?;
-    let conditions = store.status.as_ref().map(|s| s.conditions.clone()).unwrap_or_default();
+    let conditions = store
+        .status
+        .as_ref()
+        .map(|s| s.conditions.clone())
+        .unwrap_or_default();
     if is_true(&conditions, ConditionType::Ready) {
         return Ok(store);
     }
-    Err(format!("{name}: {:?}", find(&conditions, ConditionType::Ready)))
+    Err(format!(
+        "{name}: {:?}",
+        find(&conditions, ConditionType::Ready)
+    ))
 }
 
 /// Makes or changes a MediaStore.
@@ -98,14 +108,20 @@ pub async fn put(cluster: &Cluster, name: &str, spec: &Value) {
     });
     let how = PatchParams::apply("vessel-e2e").force();
     let stores: Api<MediaStore> = Api::all(cluster.client.clone());
-    stores.patch(name, &how, &Patch::Apply(&object)).await.unwrap();
+    stores
+        .patch(name, &how, &Patch::Apply(&object))
+        .await
+        .unwrap();
 }
 
 /// Deletes a MediaStore and its Secret.
 pub async fn remove(cluster: &Cluster, name: &str) {
     let stores: Api<MediaStore> = Api::all(cluster.client.clone());
     let _ = stores.delete(name, &DeleteParams::default()).await;
-    let _ = cluster.release::<Secret>().delete(name, &DeleteParams::default()).await;
+    let _ = cluster
+        .release::<Secret>()
+        .delete(name, &DeleteParams::default())
+        .await;
 }
 
 /// Makes or changes the credentials of a store.
@@ -116,12 +132,20 @@ pub async fn put_secret(cluster: &Cluster, name: &str, [access, secret]: &[Strin
         "stringData": {"accessKeyId": access, "secretAccessKey": secret},
     });
     let how = PatchParams::apply("vessel-e2e").force();
-    cluster.release::<Secret>().patch(name, &how, &Patch::Apply(&object)).await.unwrap();
+    cluster
+        .release::<Secret>()
+        .patch(name, &how, &Patch::Apply(&object))
+        .await
+        .unwrap();
 }
 
 /// The credentials of the embedded store.
 async fn credentials(cluster: &Cluster) -> [String; 2] {
-    let secret = cluster.release::<Secret>().get("vessel-store-root").await.unwrap();
+    let secret = cluster
+        .release::<Secret>()
+        .get("vessel-store-root")
+        .await
+        .unwrap();
     let data = secret.data.unwrap();
     ["accessKeyId", "secretAccessKey"].map(|key| String::from_utf8(data[key].0.clone()).unwrap())
 }
@@ -156,14 +180,24 @@ impl Store {
 
     /// The bytes of an object.
     pub async fn get(&self, key: &str) -> Vec<u8> {
-        let answer = self.client.get_object().bucket(&self.bucket).key(key).send().await;
+        let answer = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await;
         let body = answer.unwrap_or_else(|e| panic!("GET {key}: {e:?}")).body;
         body.collect().await.unwrap().to_vec()
     }
 
     /// Every key that begins with `prefix`.
     pub async fn list(&self, prefix: &str) -> Vec<String> {
-        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix);
         let mut pages = request.into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
@@ -177,7 +211,10 @@ impl Store {
     pub async fn keys_of(&self, prefix: &Prefix, asset_uid: &str) -> Vec<String> {
         let mut keys = Vec::new();
         for folder in ["pub", "prv", "in"] {
-            keys.extend(self.list(&format!("{}{folder}/{asset_uid}/", prefix.as_str())).await);
+            keys.extend(
+                self.list(&format!("{}{folder}/{asset_uid}/", prefix.as_str()))
+                    .await,
+            );
         }
         keys
     }
