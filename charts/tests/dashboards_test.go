@@ -85,7 +85,7 @@ func metricsOf(query string) []string {
 func exportedMetrics(t *testing.T) map[string]bool {
 	t.Helper()
 	full := regexp.MustCompile(`"(vessel_[a-z_]+)"`)
-	short := regexp.MustCompile(`(?:counters|gauge)\("([a-z_]+)"`)
+	short := regexp.MustCompile(`(?:counters|gauge)\(\s*"([a-z_]+)"`)
 	exported := map[string]bool{}
 	sources(t, "../../operator/src", func(text string) {
 		for _, match := range full.FindAllStringSubmatch(text, -1) {
