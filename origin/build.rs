@@ -16,7 +16,13 @@ fn main() -> Outcome<()> {
     let web = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("web");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     println!("cargo:rerun-if-env-changed=VESSEL_REVISION");
-    for input in ["src", "build.mjs", "package.json", "package-lock.json", "dist/inputs"] {
+    for input in [
+        "src",
+        "build.mjs",
+        "package.json",
+        "package-lock.json",
+        "dist/inputs",
+    ] {
         println!("cargo:rerun-if-changed={}", web.join(input).display());
     }
     if stamp(&web.join("dist/inputs")) != Some(inputs(&web)?) {
@@ -31,7 +37,11 @@ fn stamp(path: &Path) -> Option<String> {
 
 /// Every input with its content, so that a checkout with other times is no other input.
 fn inputs(web: &Path) -> Outcome<String> {
-    let mut files = vec!["build.mjs".into(), "package-lock.json".into(), "package.json".into()];
+    let mut files = vec![
+        "build.mjs".into(),
+        "package-lock.json".into(),
+        "package.json".into(),
+    ];
     for entry in fs::read_dir(web.join("src"))? {
         files.push(Path::new("src").join(entry?.file_name()));
     }
@@ -59,14 +69,25 @@ fn bundle(web: &Path) -> Outcome<()> {
 }
 
 fn npm(web: &Path, args: &[&str]) -> Outcome<()> {
-    let output = Command::new("npm").args(args).current_dir(web).output().map_err(|error| {
-        format!("npm can't be run ({error}): install Node.js 20 or later to bundle the watch page")
-    })?;
+    let output = Command::new("npm")
+        .args(args)
+        .current_dir(web)
+        .output()
+        .map_err(|error| {
+            format!(
+                "npm can't be run ({error}): install Node.js 20 or later to bundle the watch page"
+            )
+        })?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("npm {} failed in {}:\n{said}", args.join(" "), web.display()).into())
+    Err(format!(
+        "npm {} failed in {}:\n{said}",
+        args.join(" "),
+        web.display()
+    )
+    .into())
 }
 
 /// Writes `assets.rs`: each file of `dist`, plain and in gzip, under the name that carries its
@@ -84,18 +105,21 @@ fn embed(dist: &Path, out: &Path) -> Outcome<()> {
         let plain = fs::read(dist.join(file))?;
         fs::write(out.join(file), &plain)?;
         fs::write(out.join(format!("{file}.gz")), gzip(&plain)?)?;
-        write!(
+        writeln!(
             code,
             "Asset {{ file: {file:?}, content_type: {kind:?}, \
              plain: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\")), \
-             packed: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}.gz\")) }},\n"
+             packed: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}.gz\")) }},"
         )?;
     }
     code.push_str("];\n");
     for (constant, extension) in [("SCRIPT", ".js"), ("STYLE", ".css"), ("ICON", ".svg")] {
         let file = files.keys().find(|file| file.ends_with(extension));
         let file = file.ok_or_else(|| format!("{} holds no {extension}", dist.display()))?;
-        writeln!(code, "/// Its name.\npub const {constant}: &str = {file:?};")?;
+        writeln!(
+            code,
+            "/// Its name.\npub const {constant}: &str = {file:?};"
+        )?;
     }
     fs::write(out.join("assets.rs"), code)?;
     Ok(())

@@ -53,7 +53,9 @@ impl Sending {
     }
 
     fn first_byte(&self, kind: Kind) {
-        self.origin.metrics().first_byte(kind, self.started.elapsed());
+        self.origin
+            .metrics()
+            .first_byte(kind, self.started.elapsed());
     }
 }
 

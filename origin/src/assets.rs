@@ -30,7 +30,10 @@ pub fn answer(file: &str, request: &HeaderMap) -> Response {
         Encoding::Identity => (asset.plain, ""),
     };
     let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(CACHE_CONTROL, Caching::Immutable(MaxAge(31_536_000)).header());
+    headers.insert(
+        CACHE_CONTROL,
+        Caching::Immutable(MaxAge(31_536_000)).header(),
+    );
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     if let Ok(etag) = format!("\"{file}{suffix}\"").parse::<ETag>() {
         let known = request.typed_get::<IfNoneMatch>();
@@ -59,6 +62,9 @@ mod tests {
             assert_eq!(response.status(), StatusCode::OK, "{file}");
             assert!(response.headers().contains_key("etag"));
         }
-        assert_eq!(answer("player.js", &HeaderMap::new()).status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            answer("player.js", &HeaderMap::new()).status(),
+            StatusCode::NOT_FOUND
+        );
     }
 }

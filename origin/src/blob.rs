@@ -138,7 +138,8 @@ impl Blob {
             let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
             chunks.push(Chunk { start, bytes });
         }
-        self.progress.send_modify(|progress| progress.arrived = arrived);
+        self.progress
+            .send_modify(|progress| progress.arrived = arrived);
         arrived
     }
 
@@ -155,7 +156,8 @@ impl Blob {
     }
 
     fn break_off(&self, fault: Fault) -> Filled {
-        self.progress.send_modify(|progress| progress.broken = Some(fault));
+        self.progress
+            .send_modify(|progress| progress.broken = Some(fault));
         Filled::Broken
     }
 }
@@ -169,8 +171,8 @@ fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::channel::mpsc;
     use futures::TryStreamExt;
+    use futures::channel::mpsc;
     use proptest::prelude::*;
 
     async fn collect(blob: &Arc<Blob>, range: Range<u64>) -> Result<Vec<u8>, Fault> {
@@ -187,13 +189,17 @@ mod tests {
             async move { blob.fill(receiver.boxed()).await }
         });
         let mut early = Arc::clone(&blob).read(0..6).boxed();
-        sender.unbounded_send(Ok(Bytes::from_static(b"abc"))).unwrap();
+        sender
+            .unbounded_send(Ok(Bytes::from_static(b"abc")))
+            .unwrap();
         assert_eq!(early.next().await, Some(Ok(Bytes::from_static(b"abc"))));
         let late = tokio::spawn({
             let blob = Arc::clone(&blob);
             async move { collect(&blob, 4..6).await }
         });
-        sender.unbounded_send(Ok(Bytes::from_static(b"def"))).unwrap();
+        sender
+            .unbounded_send(Ok(Bytes::from_static(b"def")))
+            .unwrap();
         drop(sender);
         assert_eq!(early.next().await, Some(Ok(Bytes::from_static(b"def"))));
         assert_eq!(early.next().await, None);
@@ -206,10 +212,16 @@ mod tests {
     async fn a_transfer_that_breaks_off_breaks_off_for_everybody() {
         for body in [
             vec![Ok(Bytes::from_static(b"ab"))],
-            vec![Ok(Bytes::from_static(b"ab")), Err(Fault::Unavailable("reset".to_owned()))],
+            vec![
+                Ok(Bytes::from_static(b"ab")),
+                Err(Fault::Unavailable("reset".to_owned())),
+            ],
         ] {
             let blob = Arc::new(Blob::arriving(4, None));
-            assert_eq!(blob.fill(futures::stream::iter(body).boxed()).await, Filled::Broken);
+            assert_eq!(
+                blob.fill(futures::stream::iter(body).boxed()).await,
+                Filled::Broken
+            );
             assert_eq!(collect(&blob, 0..2).await.unwrap(), b"ab");
             assert!(collect(&blob, 0..4).await.is_err());
             assert_eq!(blob.ready(0..2), None);

@@ -10,9 +10,7 @@ use crate::upstream::{Fault, Part};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use headers::{ContentLength, ContentRange, ETag, HeaderMapExt, IfNoneMatch};
-use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY,
-};
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::ops::Range;
 use std::sync::Arc;
@@ -79,10 +77,10 @@ pub async fn object(
         Wanted::Unsatisfiable => return Ok(Problem::OutOfRange(length).into_response()),
     };
     headers.typed_insert(ContentLength(range.end - range.start));
-    if status == StatusCode::PARTIAL_CONTENT {
-        if let Ok(content_range) = ContentRange::bytes(range.clone(), length) {
-            headers.typed_insert(content_range);
-        }
+    if status == StatusCode::PARTIAL_CONTENT
+        && let Ok(content_range) = ContentRange::bytes(range.clone(), length)
+    {
+        headers.typed_insert(content_range);
     }
     let body = body(objects, key, entry, range).await?;
     Ok((status, headers, body).into_response())

@@ -83,14 +83,22 @@ impl Documents {
             prefix,
             upstream,
             metrics,
-            names: Cache::builder().max_capacity(ENTRIES).expire_after(lifetimes).build(),
-            pointers: Cache::builder().max_capacity(ENTRIES).expire_after(lifetimes).build(),
+            names: Cache::builder()
+                .max_capacity(ENTRIES)
+                .expire_after(lifetimes)
+                .build(),
+            pointers: Cache::builder()
+                .max_capacity(ENTRIES)
+                .expire_after(lifetimes)
+                .build(),
         }
     }
 
     /// What plays under a name; `None` if no asset bears it, or nothing was ever published.
     pub async fn named(&self, name: &AssetName) -> Result<Option<Arc<Pointer>>, Fault> {
-        let key = self.prefix.name(name.namespace.as_str(), name.name.as_str());
+        let key = self
+            .prefix
+            .name(name.namespace.as_str(), name.name.as_str());
         match self.lookup(&self.names, name.clone(), key).await? {
             Some(name) => self.pointer(name.asset_uid).await,
             None => Ok(None),
@@ -99,7 +107,8 @@ impl Documents {
 
     /// What plays of an asset.
     pub async fn pointer(&self, asset: AssetUid) -> Result<Option<Arc<Pointer>>, Fault> {
-        self.lookup(&self.pointers, asset, self.prefix.pointer(asset)).await
+        self.lookup(&self.pointers, asset, self.prefix.pointer(asset))
+            .await
     }
 
     /// Whether the store answers at all: reads its claim, which may be missing.
@@ -122,16 +131,20 @@ impl Documents {
     {
         let lookup = cache.entry(id).or_try_insert_with(self.load(&key)).await;
         let lookup = lookup.map_err(|fault| Fault::clone(&fault))?;
-        self.metrics.reused(if lookup.is_fresh() { Reuse::Miss } else { Reuse::Hit });
+        self.metrics.reused(if lookup.is_fresh() {
+            Reuse::Miss
+        } else {
+            Reuse::Hit
+        });
         Ok(lookup.into_value().found)
     }
 
     async fn load<T: DeserializeOwned>(&self, key: &Key) -> Result<Lookup<T>, Fault> {
         let asked = Instant::now();
         let found = match read(self.upstream.as_ref(), key, LARGEST).await {
-            Ok(text) => Some(Arc::new(serde_json::from_slice(&text).map_err(|error| {
-                Fault::Damaged(format!("{key} does not parse: {error}"))
-            })?)),
+            Ok(text) => Some(Arc::new(serde_json::from_slice(&text).map_err(
+                |error| Fault::Damaged(format!("{key} does not parse: {error}")),
+            )?)),
             Err(Fault::Missing) => None,
             Err(fault) => return Err(fault),
         };
@@ -143,7 +156,10 @@ impl Documents {
 pub async fn read(upstream: &dyn Upstream, key: &Key, largest: u64) -> Result<Bytes, Fault> {
     let opened = upstream.open(key, Part::Whole).await?;
     if opened.length > largest {
-        return Err(Fault::Damaged(format!("{key} has {} bytes: more than {largest}", opened.length)));
+        return Err(Fault::Damaged(format!(
+            "{key} has {} bytes: more than {largest}",
+            opened.length
+        )));
     }
     let chunks: Vec<Bytes> = opened.body.try_collect().await?;
     Ok(chunks.concat().into())

@@ -21,7 +21,10 @@ impl Encoding {
         let mut named = None;
         let mut any = None;
         let values = headers.get_all(ACCEPT_ENCODING).iter();
-        for item in values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')) {
+        for item in values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|v| v.split(','))
+        {
             let (coding, weight) = item.split_once(';').unwrap_or((item, ""));
             match coding.trim() {
                 coding if coding.eq_ignore_ascii_case("gzip") => named = Some(is_wanted(weight)),
@@ -29,7 +32,11 @@ impl Encoding {
                 _ => {}
             }
         }
-        if named.or(any).unwrap_or(false) { Self::Gzip } else { Self::Identity }
+        if named.or(any).unwrap_or(false) {
+            Self::Gzip
+        } else {
+            Self::Identity
+        }
     }
 }
 
@@ -43,8 +50,8 @@ fn is_wanted(weight: &str) -> bool {
 pub fn gzip(text: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 2), Compression::new(6));
     encoder.write_all(text).ok()?;
-    let encoded = encoder.finish().ok()?;
-    (encoded.len() < text.len()).then(|| encoded.into())
+    let packed = encoder.finish().ok()?;
+    (packed.len() < text.len()).then(|| packed.into())
 }
 
 #[cfg(test)]
@@ -81,7 +88,9 @@ mod tests {
         let text = "#EXTINF:6,\n00001.m4s\n".repeat(100);
         let packed = gzip(text.as_bytes()).unwrap();
         let mut unpacked = String::new();
-        flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut unpacked).unwrap();
+        flate2::read::GzDecoder::new(&packed[..])
+            .read_to_string(&mut unpacked)
+            .unwrap();
         assert_eq!(unpacked, text);
         assert_eq!(gzip(b"x"), None);
     }

@@ -74,10 +74,23 @@ impl Metrics {
             first_byte: first_byte()?,
             sent_bytes: counters("sent_bytes_total", "Bytes of bodies sent.", &["kind"])?,
             cache_requests: counters("cache_requests_total", "Look-ups in memory.", &["result"])?,
-            cache_bytes: gauge("cache_bytes", "Bytes of memory that hold segments and playlists.")?,
-            cache_capacity: gauge("cache_capacity_bytes", "Bytes of memory that may hold them.")?,
-            in_flight: gauge("inflight_requests", "Requests whose answer is not sent yet.")?,
-            upstream: counters("upstream_requests_total", "Requests to the store.", &["store", "code"])?,
+            cache_bytes: gauge(
+                "cache_bytes",
+                "Bytes of memory that hold segments and playlists.",
+            )?,
+            cache_capacity: gauge(
+                "cache_capacity_bytes",
+                "Bytes of memory that may hold them.",
+            )?,
+            in_flight: gauge(
+                "inflight_requests",
+                "Requests whose answer is not sent yet.",
+            )?,
+            upstream: counters(
+                "upstream_requests_total",
+                "Requests to the store.",
+                &["store", "code"],
+            )?,
             tokens: counters("tokens_total", "Requests for private assets.", &["result"])?,
             missing_segments: IntCounter::new(
                 "vessel_origin_missing_segments_total",
@@ -107,8 +120,9 @@ impl Metrics {
         }
         self.registry.register(Box::new(build_info(build)?))?;
         #[cfg(target_os = "linux")]
-        self.registry
-            .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        self.registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
         Ok(())
     }
 
@@ -116,13 +130,15 @@ impl Metrics {
     fn start_at_zero(&self) {
         for kind in Kind::ALL {
             for code in Code::ALL {
-                self.requests.with_label_values(&[kind.as_str(), code.as_str()]);
+                self.requests
+                    .with_label_values(&[kind.as_str(), code.as_str()]);
             }
             self.first_byte.with_label_values(&[kind.as_str()]);
             self.sent_bytes.with_label_values(&[kind.as_str()]);
         }
         for code in Code::ALL {
-            self.upstream.with_label_values(&[&self.store, code.as_str()]);
+            self.upstream
+                .with_label_values(&[&self.store, code.as_str()]);
         }
         for reuse in Reuse::ALL {
             self.cache_requests.with_label_values(&[reuse.as_str()]);
@@ -139,13 +155,17 @@ impl Metrics {
     /// A request was answered.
     pub fn answered(&self, kind: Kind, status: StatusCode) {
         let code = Code::of(status.as_u16());
-        self.requests.with_label_values(&[kind.as_str(), code.as_str()]).inc();
+        self.requests
+            .with_label_values(&[kind.as_str(), code.as_str()])
+            .inc();
     }
 
     /// The first byte of an answer was ready after that time.
     pub fn first_byte(&self, kind: Kind, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
-        self.first_byte.with_label_values(&[kind.as_str()]).observe(seconds);
+        self.first_byte
+            .with_label_values(&[kind.as_str()])
+            .observe(seconds);
     }
 
     /// The counter of the bytes that are sent of a kind.
@@ -155,7 +175,9 @@ impl Metrics {
 
     /// Something was looked up in memory.
     pub fn reused(&self, reuse: Reuse) {
-        self.cache_requests.with_label_values(&[reuse.as_str()]).inc();
+        self.cache_requests
+            .with_label_values(&[reuse.as_str()])
+            .inc();
     }
 
     /// A private asset was asked for without a token.
@@ -170,8 +192,10 @@ impl Metrics {
 
     /// Memory that holds content, and how much of it may.
     pub fn memory(&self, used: u64, capacity: u64) {
-        self.cache_bytes.set(i64::try_from(used).unwrap_or(i64::MAX));
-        self.cache_capacity.set(i64::try_from(capacity).unwrap_or(i64::MAX));
+        self.cache_bytes
+            .set(i64::try_from(used).unwrap_or(i64::MAX));
+        self.cache_capacity
+            .set(i64::try_from(capacity).unwrap_or(i64::MAX));
     }
 
     /// All of them in Prometheus' text format.
@@ -184,7 +208,9 @@ impl Metrics {
 
 impl Observe for Metrics {
     fn answered(&self, _: Op, code: Code, _: Duration) {
-        self.upstream.with_label_values(&[&self.store, code.as_str()]).inc();
+        self.upstream
+            .with_label_values(&[&self.store, code.as_str()])
+            .inc();
     }
 
     fn wrote(&self, _: u64) {}
@@ -220,6 +246,7 @@ fn build_info(build: &Build) -> prometheus::Result<IntGaugeVec> {
         Opts::new("vessel_build_info", "Which build this is."),
         &["version", "revision"],
     )?;
-    info.with_label_values(&[build.version, build.revision]).set(1);
+    info.with_label_values(&[build.version, build.revision])
+        .set(1);
     Ok(info)
 }

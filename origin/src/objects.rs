@@ -11,7 +11,7 @@ use vessel_storage::key::Key;
 
 /// After this long a segment is read again, however often it is asked for: what was swept from
 /// the bucket does not live on here.
-const LIFETIME: Duration = Duration::from_secs(600);
+const LIFETIME: Duration = Duration::from_mins(10);
 /// Bytes that an entry takes beside its content.
 const OVERHEAD: u64 = 512;
 
@@ -89,12 +89,18 @@ impl Objects {
             });
             return Ok(entry);
         }
-        let entry = self.cache.entry_by_ref(key).or_try_insert_with(self.load(key)).await;
+        let entry = self
+            .cache
+            .entry_by_ref(key)
+            .or_try_insert_with(self.load(key))
+            .await;
         self.metrics.reused(match &entry {
             Ok(entry) if !entry.is_fresh() => Reuse::Coalesced,
             _ => Reuse::Miss,
         });
-        entry.map(moka::Entry::into_value).map_err(|fault| Fault::clone(&fault))
+        entry
+            .map(moka::Entry::into_value)
+            .map_err(|fault| Fault::clone(&fault))
     }
 
     /// A part of an object that is too large to be kept.

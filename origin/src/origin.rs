@@ -54,7 +54,12 @@ impl Origin {
                 Arc::clone(&metrics),
                 terms.lifetimes,
             ),
-            texts: Texts::new(text_bytes, prefix(), Arc::clone(&upstream), Arc::clone(&metrics)),
+            texts: Texts::new(
+                text_bytes,
+                prefix(),
+                Arc::clone(&upstream),
+                Arc::clone(&metrics),
+            ),
             objects: Objects::new(object_bytes, upstream, Arc::clone(&metrics)),
             metrics,
             terms,
@@ -79,7 +84,11 @@ impl Origin {
 
     /// What plays under a name, if anybody may play it.
     pub async fn playing(&self, name: &AssetName) -> Result<Arc<Pointer>, Problem> {
-        let pointer = self.documents.named(name).await.map_err(|fault| told(&fault))?;
+        let pointer = self
+            .documents
+            .named(name)
+            .await
+            .map_err(|fault| told(&fault))?;
         let pointer = pointer.ok_or(Problem::NotFound)?;
         match (pointer.state, pointer.visibility) {
             (PointerState::Withdrawn, _) => Err(Problem::Gone),
@@ -94,9 +103,11 @@ impl Origin {
     /// Answers a request below `/v1/`.
     pub async fn answer(&self, target: Target, request: &HeaderMap) -> Result<Response, Problem> {
         match target {
-            Target::Stable { asset, profile, format } => {
-                self.stable(&asset, &profile, format, request).await
-            }
+            Target::Stable {
+                asset,
+                profile,
+                format,
+            } => self.stable(&asset, &profile, format, request).await,
             Target::Immutable { folder, path } => self.immutable(folder, &path, request).await,
         }
     }
@@ -149,7 +160,9 @@ impl Origin {
             return told(&fault);
         }
         let pointer = self.documents.pointer(folder.job.asset).await;
-        let Ok(Some(pointer)) = pointer else { return Problem::NotFound };
+        let Ok(Some(pointer)) = pointer else {
+            return Problem::NotFound;
+        };
         if pointer.state == PointerState::Withdrawn {
             return Problem::Gone;
         }

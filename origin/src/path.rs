@@ -108,8 +108,14 @@ impl Target {
     /// What it is, for metrics.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Stable { format: Format::Hls, .. } => Kind::Master,
-            Self::Stable { format: Format::Dash, .. } => Kind::Mpd,
+            Self::Stable {
+                format: Format::Hls,
+                ..
+            } => Kind::Master,
+            Self::Stable {
+                format: Format::Dash,
+                ..
+            } => Kind::Mpd,
             Self::Immutable { path, .. } => object_kind(path),
         }
     }
@@ -138,7 +144,11 @@ fn stable(rest: &str) -> Option<Target> {
     if parts.next().is_some() {
         return None;
     }
-    Some(Target::Stable { asset, profile, format })
+    Some(Target::Stable {
+        asset,
+        profile,
+        format,
+    })
 }
 
 fn immutable(rest: &str) -> Option<Target> {
@@ -179,12 +189,21 @@ mod tests {
     #[test]
     fn every_kind_of_path() {
         for (path, kind) in [
-            ("/v1/music/night-drive/adaptive/master.m3u8".to_owned(), Kind::Master),
-            ("/v1/music/night-drive/adaptive/manifest.mpd".to_owned(), Kind::Mpd),
+            (
+                "/v1/music/night-drive/adaptive/master.m3u8".to_owned(),
+                Kind::Master,
+            ),
+            (
+                "/v1/music/night-drive/adaptive/manifest.mpd".to_owned(),
+                Kind::Mpd,
+            ),
             ("/v1/o/o/o/master.m3u8".to_owned(), Kind::Master),
             (immutable_path("master.m3u8"), Kind::Master),
             (immutable_path("manifest.mpd"), Kind::Mpd),
-            (immutable_path("audio-128k/playlist.m3u8"), Kind::MediaPlaylist),
+            (
+                immutable_path("audio-128k/playlist.m3u8"),
+                Kind::MediaPlaylist,
+            ),
             (immutable_path("audio-128k/init.mp4"), Kind::Init),
             (immutable_path("audio-128k/00001.m4s"), Kind::Segment),
             (immutable_path("audio-128k/00001.ts"), Kind::Segment),
@@ -202,7 +221,9 @@ mod tests {
     #[test]
     fn an_immutable_path_reads_the_public_tree() {
         let target = Target::parse(&immutable_path("audio-64k/init.mp4")).unwrap();
-        let Target::Immutable { folder, .. } = target else { panic!("{target:?}") };
+        let Target::Immutable { folder, .. } = target else {
+            panic!("{target:?}")
+        };
         assert_eq!(folder.job.tree, Tree::Public);
     }
 

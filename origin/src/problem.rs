@@ -85,7 +85,10 @@ impl IntoResponse for Problem {
         let body = format!("{}\n", self.sentence());
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
         decorate(&self, headers);
         response
     }
@@ -102,7 +105,10 @@ pub fn decorate(problem: &Problem, headers: &mut http::HeaderMap) {
         }
         // RFC 9110 §15.5.2: a 401 names a scheme.
         Problem::Private => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Vessel-Playback-Token"));
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Vessel-Playback-Token"),
+            );
         }
         Problem::Unavailable => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -124,7 +124,11 @@ mod tests {
             if let Some(condition) = condition {
                 headers.insert(IF_RANGE, HeaderValue::from_static(condition));
             }
-            assert_eq!(Wanted::read(&headers, 1000, Some(&etag)), wanted, "{condition:?}");
+            assert_eq!(
+                Wanted::read(&headers, 1000, Some(&etag)),
+                wanted,
+                "{condition:?}"
+            );
         }
     }
 

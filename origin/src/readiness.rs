@@ -26,7 +26,10 @@ impl Readiness {
 
     /// What stands in the way; `None` when viewers may come.
     pub fn obstacle(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Nobody is sent here any more.

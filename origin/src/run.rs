@@ -69,7 +69,9 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_HEAD);
-    server.serve(router(origin, readiness).into_make_service()).await?;
+    server
+        .serve(router(origin, readiness).into_make_service())
+        .await?;
     Ok(())
 }
 

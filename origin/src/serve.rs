@@ -22,7 +22,7 @@ use std::time::Duration;
 use tower_http::cors::{Any, CorsLayer};
 
 /// A day: how long browsers may keep the answer to a preflight (they cut it to two hours).
-const PREFLIGHT_AGE: Duration = Duration::from_secs(86_400);
+const PREFLIGHT_AGE: Duration = Duration::from_hours(24);
 
 /// Everything that the origin answers.
 pub fn router(origin: Arc<Origin>, readiness: Readiness) -> Router {
@@ -91,7 +91,9 @@ async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Response {
 async fn ready(Extension(readiness): Extension<Readiness>) -> Response {
     match readiness.obstacle() {
         None => "ok\n".into_response(),
-        Some(obstacle) => (StatusCode::SERVICE_UNAVAILABLE, format!("{obstacle}\n")).into_response(),
+        Some(obstacle) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{obstacle}\n")).into_response()
+        }
     }
 }
 
@@ -114,5 +116,7 @@ async fn account(State(origin): State<Arc<Origin>>, request: Request, next: Next
 /// What every answer says: no guessing of types, and no keeping unless it says so.
 fn common(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(CACHE_CONTROL).or_insert_with(|| Caching::Never.header());
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert_with(|| Caching::Never.header());
 }

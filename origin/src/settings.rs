@@ -27,14 +27,19 @@ pub struct Flags {
     /// Address of the S3 server; empty for AWS itself.
     #[arg(long, env = "VESSEL_STORE_ENDPOINT", default_value = "")]
     store_endpoint: String,
-    /// Region of the bucket.
-    #[arg(long, env = "VESSEL_STORE_REGION", default_value = "us-east-1")]
+    /// Region of the bucket. Default: us-east-1.
+    #[arg(long, env = "VESSEL_STORE_REGION", default_value = "")]
     store_region: String,
     /// Whether the bucket's name goes into the path (Path) or into the host (VirtualHost).
     #[arg(long, env = "VESSEL_STORE_ADDRESSING", default_value = "Path", value_parser = addressing)]
     store_addressing: Addressing,
     /// Access key; empty for the identity that the platform gives to this pod.
-    #[arg(long, env = "VESSEL_STORE_ACCESS_KEY_ID", default_value = "", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "VESSEL_STORE_ACCESS_KEY_ID",
+        default_value = "",
+        hide_env_values = true
+    )]
     store_access_key_id: String,
     /// Secret of the access key; taken from the environment alone.
     #[arg(skip = secret("VESSEL_STORE_SECRET_ACCESS_KEY"))]
@@ -44,9 +49,13 @@ pub struct Flags {
     store_session_token: String,
     /// File with the certificates (PEM) of a private authority.
     #[arg(long, env = "VESSEL_STORE_CA_FILE", default_value = "")]
-    store_ca_file: PathBuf,
+    store_ca_file: String,
     /// Seconds that caches may keep segments for.
-    #[arg(long, env = "VESSEL_SEGMENT_MAX_AGE_SECONDS", default_value_t = 31_536_000)]
+    #[arg(
+        long,
+        env = "VESSEL_SEGMENT_MAX_AGE_SECONDS",
+        default_value_t = 31_536_000
+    )]
     segment_max_age_seconds: u32,
     /// Bytes of memory for segments and playlists.
     #[arg(long, env = "VESSEL_CACHE_BYTES", default_value_t = 128 << 20)]
@@ -102,7 +111,7 @@ impl Flags {
             credentials: self.credentials()?,
             ca_bundle: self.ca_bundle()?,
             bucket: self.store_bucket.clone(),
-            region: self.store_region,
+            region: filled(self.store_region).unwrap_or_else(|| "us-east-1".to_owned()),
             endpoint: filled(self.store_endpoint),
             addressing: self.store_addressing,
         };
@@ -133,13 +142,14 @@ impl Flags {
     }
 
     fn ca_bundle(&self) -> Result<Option<String>, InvalidSettings> {
-        let path = &self.store_ca_file;
-        if path.as_os_str().is_empty() {
-            return Ok(None);
+        let path = match self.store_ca_file.as_str() {
+            "" => return Ok(None),
+            path => PathBuf::from(path),
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(pem) => Ok(Some(pem)),
+            Err(error) => Err(InvalidSettings::CaFile(path, error)),
         }
-        std::fs::read_to_string(path)
-            .map(Some)
-            .map_err(|error| InvalidSettings::CaFile(path.clone(), error))
     }
 }
 
@@ -177,7 +187,9 @@ mod tests {
 
     #[test]
     fn empty_values_count_as_absent() {
-        let settings = flags(&["--store-bucket", "media", "--store-endpoint", ""]).check().unwrap();
+        let settings = flags(&["--store-bucket", "media", "--store-endpoint", ""])
+            .check()
+            .unwrap();
         assert_eq!(settings.connection.endpoint, None);
         assert_eq!(settings.connection.credentials, Credentials::Workload);
         assert_eq!(settings.store_name, "media");
@@ -186,10 +198,18 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_says_what_to_change() {
-        let ca = ["--store-bucket", "media", "--store-ca-file", "/nowhere/ca.crt"];
+        let ca = [
+            "--store-bucket",
+            "media",
+            "--store-ca-file",
+            "/nowhere/ca.crt",
+        ];
         for (args, word) in [
             (&["--store-bucket", ""][..], "VESSEL_STORE_BUCKET"),
-            (&["--store-bucket", "media", "--store-access-key-id", "k"], "belong together"),
+            (
+                &["--store-bucket", "media", "--store-access-key-id", "k"],
+                "belong together",
+            ),
             (&ca, "/nowhere/ca.crt"),
         ] {
             let error = flags(args).check().unwrap_err().to_string();

@@ -16,7 +16,7 @@ use vessel_storage::path::ObjectPath;
 /// Largest playlist that is served, in bytes: 50,000 segments need about 2 MB.
 const LARGEST: u64 = 16 << 20;
 /// As for segments.
-const LIFETIME: Duration = Duration::from_secs(600);
+const LIFETIME: Duration = Duration::from_mins(10);
 /// Bytes that an entry takes beside its content.
 const OVERHEAD: usize = 512;
 
@@ -109,7 +109,8 @@ impl Texts {
             key: key.clone(),
             place: Place::Own,
         };
-        self.get(id, async { Ok(digested(self.read(&key).await?)) }).await
+        self.get(id, async { Ok(digested(self.read(&key).await?)) })
+            .await
     }
 
     /// A committed description, moved to the stable path of its asset.
@@ -151,7 +152,11 @@ impl Texts {
         let load = async { load.await.map(Arc::new) };
         let entry = self.cache.entry(id).or_try_insert_with(load).await;
         let entry = entry.map_err(|fault: Arc<Fault>| Fault::clone(&fault))?;
-        self.metrics.reused(if entry.is_fresh() { Reuse::Miss } else { Reuse::Hit });
+        self.metrics.reused(if entry.is_fresh() {
+            Reuse::Miss
+        } else {
+            Reuse::Hit
+        });
         Ok(entry.into_value())
     }
 }

@@ -65,7 +65,9 @@ async fn watch(origin: &Origin, namespace: &str, name: &str) -> Result<Response,
     let pointer = origin.playing(&asset).await?;
     let page = WatchPage::of(&pointer).ok_or(Problem::NotFound)?;
     let mut response = render(&page)?;
-    response.headers_mut().insert(CACHE_CONTROL, Caching::Stable.header());
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, Caching::Stable.header());
     Ok(response)
 }
 
@@ -73,7 +75,9 @@ impl<'a> WatchPage<'a> {
     /// The first profile that has HLS; `None` if none has.
     fn of(pointer: &'a Pointer) -> Option<Self> {
         let rendition = pointer.renditions.iter().find(|r| r.hls.is_some())?;
-        let Pointer { namespace, name, .. } = pointer;
+        let Pointer {
+            namespace, name, ..
+        } = pointer;
         Some(Self {
             title: pointer.title.as_deref().unwrap_or(name),
             artist: pointer.metadata.get("artist").map(String::as_str),
@@ -83,7 +87,10 @@ impl<'a> WatchPage<'a> {
                 PresentationKind::Audio => "audio",
                 PresentationKind::Video => "video",
             },
-            source: format!("../../v1/{namespace}/{name}/{}/master.m3u8", rendition.profile),
+            source: format!(
+                "../../v1/{namespace}/{name}/{}/master.m3u8",
+                rendition.profile
+            ),
             script: assets::SCRIPT,
             style: assets::STYLE,
             icon: assets::ICON,

@@ -116,7 +116,10 @@ mod tests {
     #[test]
     fn what_is_no_playlist_is_refused() {
         for text in ["", "<html>", "EXTM3U", "\n#EXTM3U"] {
-            assert!(matches!(moved(text, FOLDER), Err(Damaged::NoPlaylist)), "{text:?}");
+            assert!(
+                matches!(moved(text, FOLDER), Err(Damaged::NoPlaylist)),
+                "{text:?}"
+            );
         }
     }
 }

@@ -46,20 +46,21 @@ impl Mover<'_> {
 
     fn enter(&mut self, tag: &BytesStart<'_>) -> Result<(), Damaged> {
         match (self.depth, tag.local_name().as_ref()) {
-            (0, "MPD") => Ok(()),
+            (0, "MPD") | (1, "ProgramInformation") | (2.., _) => Ok(()),
             (0, _) => Err(Damaged::NoMpd("its root is another element")),
             (1, "BaseURL") => Err(Damaged::NoMpd("it has a BaseURL already")),
-            (1, "ProgramInformation") => Ok(()),
             (1, _) => self.put_base(),
-            _ => Ok(()),
         }
     }
 
     fn put_base(&mut self) -> Result<(), Damaged> {
         if let Some(folder) = self.base.take() {
-            self.writer.write_event(Event::Start(BytesStart::new("BaseURL")))?;
-            self.writer.write_event(Event::Text(BytesText::new(folder)))?;
-            self.writer.write_event(Event::End(BytesEnd::new("BaseURL")))?;
+            self.writer
+                .write_event(Event::Start(BytesStart::new("BaseURL")))?;
+            self.writer
+                .write_event(Event::Text(BytesText::new(folder)))?;
+            self.writer
+                .write_event(Event::End(BytesEnd::new("BaseURL")))?;
         }
         Ok(())
     }
@@ -79,10 +80,15 @@ mod tests {
     fn one_base_url_where_the_schema_wants_it() {
         let base = "<BaseURL>../../../o/a/j/p/</BaseURL>";
         for (text, expected) in [
-            ("<MPD a=\"1\"><Period/></MPD>", format!("<MPD a=\"1\">{base}<Period/></MPD>")),
+            (
+                "<MPD a=\"1\"><Period/></MPD>",
+                format!("<MPD a=\"1\">{base}<Period/></MPD>"),
+            ),
             (
                 "<?xml version=\"1.0\"?>\n<MPD>\n <ProgramInformation><Title>A &amp; B</Title></ProgramInformation>\n <Period><BaseURL>x/</BaseURL></Period>\n <Period/></MPD>\n",
-                format!("<?xml version=\"1.0\"?>\n<MPD>\n <ProgramInformation><Title>A &amp; B</Title></ProgramInformation>\n {base}<Period><BaseURL>x/</BaseURL></Period>\n <Period/></MPD>\n"),
+                format!(
+                    "<?xml version=\"1.0\"?>\n<MPD>\n <ProgramInformation><Title>A &amp; B</Title></ProgramInformation>\n {base}<Period><BaseURL>x/</BaseURL></Period>\n <Period/></MPD>\n"
+                ),
             ),
         ] {
             assert_eq!(moved_text(text), expected);
@@ -91,7 +97,13 @@ mod tests {
 
     #[test]
     fn what_is_no_mpd_is_refused() {
-        for text in ["", "<html/>", "<MPD></MPD>", "<MPD><Period></MPD>", "<MPD><BaseURL>x</BaseURL><Period/></MPD>"] {
+        for text in [
+            "",
+            "<html/>",
+            "<MPD></MPD>",
+            "<MPD><Period></MPD>",
+            "<MPD><BaseURL>x</BaseURL><Period/></MPD>",
+        ] {
             assert!(moved(text, FOLDER).is_err(), "{text:?}");
         }
     }

@@ -1,0 +1,99 @@
+//! A bucket in memory, with the faults that a real one has.
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
+use vessel_origin::upstream::{Fault, Opened, Part, Upstream};
+use vessel_storage::digest::Sha256;
+use vessel_storage::key::Key;
+
+/// How large the pieces are in which an object arrives.
+const PIECE: usize = 1000;
+
+#[derive(Default)]
+pub struct MemoryBucket {
+    objects: Mutex<HashMap<String, Bytes>>,
+    fault: Mutex<Option<Fault>>,
+    gate: Mutex<Option<Arc<Semaphore>>>,
+    reads: AtomicUsize,
+}
+
+impl MemoryBucket {
+    pub fn put(&self, key: &Key, content: impl Into<Bytes>) {
+        let content = content.into();
+        self.objects
+            .lock()
+            .unwrap()
+            .insert(key.to_string(), content);
+    }
+
+    pub fn remove(&self, key: &Key) {
+        self.objects.lock().unwrap().remove(key.as_str());
+    }
+
+    /// From now on every read fails so; `None` mends it.
+    pub fn fail(&self, fault: Option<Fault>) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    /// From now on a piece arrives for every permit.
+    pub fn hold(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.gate.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
+    }
+
+    /// How often it was read.
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    fn find(&self, key: &Key) -> Result<Bytes, Fault> {
+        if let Some(fault) = self.fault.lock().unwrap().clone() {
+            return Err(fault);
+        }
+        let objects = self.objects.lock().unwrap();
+        objects.get(key.as_str()).cloned().ok_or(Fault::Missing)
+    }
+}
+
+impl Upstream for MemoryBucket {
+    fn open(&self, key: &Key, part: Part) -> BoxFuture<'static, Result<Opened, Fault>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let found = self.find(key);
+        let gate = self.gate.lock().unwrap().clone();
+        async move {
+            let content = found?;
+            let etag = format!("\"{}\"", Sha256::of(&content)).parse().ok();
+            let wanted = match part {
+                Part::Whole => content.clone(),
+                Part::Bytes(range) => slice(&content, &range),
+            };
+            let pieces: Vec<Bytes> = wanted.chunks(PIECE).map(Bytes::copy_from_slice).collect();
+            let body = futures::stream::iter(pieces).then(move |piece| {
+                let gate = gate.clone();
+                async move {
+                    if let Some(gate) = gate {
+                        gate.acquire().await.unwrap().forget();
+                    }
+                    Ok(piece)
+                }
+            });
+            Ok(Opened {
+                length: content.len() as u64,
+                etag,
+                body: body.boxed(),
+            })
+        }
+        .boxed()
+    }
+}
+
+fn slice(content: &Bytes, range: &Range<u64>) -> Bytes {
+    let place = |at: u64| usize::try_from(at).unwrap();
+    content.slice(place(range.start)..place(range.end))
+}
