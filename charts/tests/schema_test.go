@@ -47,7 +47,7 @@ func TestTheSchemaFollowsTheAPI(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatal("values.schema.json is out of date: run `go test ./... -args -update` in charts/tests")
+		t.Fatal("values.schema.json is out of date: run `make generate`")
 	}
 	if err := os.WriteFile(path, want.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
