@@ -8,6 +8,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
 )
 
 // dashboard is what the tests read of Grafana's classic JSON.
@@ -42,7 +45,7 @@ func TestAPanelNamesOnlyWhatIsExported(t *testing.T) {
 				t.Errorf("%s: %s lacks its data source, description or query", file, panel.Title)
 			}
 			for _, target := range panel.Targets {
-				names := metricsOf(target.Expr)
+				names := metricsOf(t, target.Expr)
 				if len(names) == 0 {
 					t.Errorf("%s: %s asks for no metric: %s", file, panel.Title, target.Expr)
 				}
@@ -69,15 +72,31 @@ func readDashboard(t *testing.T, file string) dashboard {
 	return board
 }
 
-// metricsOf are the metrics that a query names, histograms without their series' endings.
-func metricsOf(query string) []string {
-	names := regexp.MustCompile(`vessel_[a-z0-9_]+`).FindAllString(query, -1)
-	for i := range names {
-		for _, series := range []string{"_bucket", "_sum", "_count"} {
-			names[i] = strings.TrimSuffix(names[i], series)
+// metricsOf are the metrics that a query selects, histograms without their series' endings.
+func metricsOf(t *testing.T, query string) []string {
+	t.Helper()
+	filled := strings.NewReplacer("$__rate_interval", "5m", "$job", ".*").Replace(query)
+	expression, err := parser.ParseExpr(filled)
+	if err != nil {
+		t.Errorf("%s: %v", query, err)
+		return nil
+	}
+	var names []string
+	for _, selectors := range parser.ExtractSelectors(expression) {
+		for _, matcher := range selectors {
+			if matcher.Name == labels.MetricName {
+				names = append(names, withoutSeries(matcher.Value))
+			}
 		}
 	}
 	return names
+}
+
+func withoutSeries(name string) string {
+	for _, series := range []string{"_bucket", "_sum", "_count"} {
+		name = strings.TrimSuffix(name, series)
+	}
+	return name
 }
 
 // exportedMetrics are the names that the programs register, as their sources have them. The
