@@ -46,6 +46,15 @@ impl Browser {
         let _ = self.driver.kill().await;
     }
 
+    /// What a person reads on the page.
+    pub async fn visible_text(&self) -> String {
+        self.evaluate("document.body.innerText")
+            .await
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
     /// The value of a JavaScript expression on the page.
     pub async fn evaluate(&self, expression: &str) -> serde_json::Value {
         let script = format!("return {expression}");

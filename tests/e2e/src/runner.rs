@@ -3,7 +3,7 @@ use crate::cluster::Cluster;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::any::Any;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -65,6 +65,10 @@ pub fn run(
     alone: Vec<Test>,
     afterwards: fn(Arc<Cluster>) -> Body,
 ) -> ExitCode {
+    // What a test panics with is told at the end; a backtrace of the harness tells nothing.
+    panic::set_hook(Box::new(|info| {
+        eprintln!("{}", first_line(&info.to_string()))
+    }));
     let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
     let shared = Arc::new(Shared {
         runtime,
@@ -109,7 +113,7 @@ fn execute(
 ) -> Result<(), Failed> {
     let cluster = shared.cluster()?;
     let start = Instant::now();
-    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
         shared
             .runtime
             .block_on(async { tokio::time::timeout(LIMIT, body(cluster)).await })
@@ -121,6 +125,11 @@ fn execute(
         Ok(Err(_)) => Err(format!("still running after {LIMIT:?}").into()),
         Err(panic) => Err(message(panic.as_ref()).into()),
     }
+}
+
+/// Where it happened.
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 /// What a panic said.

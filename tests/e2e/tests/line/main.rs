@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         deletion::tests(),
         plays::tests(),
         watch_page::tests(),
+        readme::tests(),
     ];
     // What disturbs others, or is disturbed by them.
     let alone = [

@@ -13,7 +13,9 @@ use vessel_e2e::wait::{seconds, until};
 use vessel_e2e::{Cluster, tests};
 
 tests! {
-    an_asset_that_can_not_be_meant_is_refused,
+    a_source_that_can_not_be_meant_is_refused,
+    a_name_or_word_that_can_not_be_meant_is_refused,
+    a_number_or_size_that_can_not_be_meant_is_refused,
     what_is_immutable_stays,
     a_store_that_can_not_be_meant_is_refused,
     a_profile_that_can_not_be_meant_is_refused,
@@ -21,46 +23,64 @@ tests! {
 }
 
 /// A wrong object: its name, its spec, and what the answer must say.
-type Case = (&'static str, Value, &'static str);
+type Case<'a> = (&'a str, Value, &'a str);
 
-async fn an_asset_that_can_not_be_meant_is_refused(cluster: &Cluster) {
-    definitions(cluster).await;
-    let http = json!({"url": "https://media.example.com/song.flac"});
-    let s3 = json!({"key": "samples/song.flac"});
-    let with = |field: &str, value: Value| {
-        let mut spec = json!({"source": {"http": http}});
-        spec[field] = value;
-        spec
-    };
-    let long: &str = "a23456789-123456789-123456789-123456789-123456789-123456789-1234";
-    let cases: Vec<Case> = vec![
+async fn a_source_that_can_not_be_meant_is_refused(cluster: &Cluster) {
+    let web = "https://media.example.com/song.flac";
+    let source = |source: Value| json!({"source": source});
+    let cases = [
         (
             "two",
-            json!({"source": {"http": http, "s3": s3}}),
+            source(json!({"http": {"url": web}, "s3": {"key": "samples/song.flac"}})),
             "source takes exactly one of upload, http and s3: add the one you mean and remove the others",
         ),
         (
             "none",
-            json!({"source": {}}),
+            source(json!({})),
             "source takes exactly one of upload, http and s3",
         ),
         (
-            "no-source",
+            "absent",
             json!({"title": "Night Drive"}),
             "spec.source: Required value",
         ),
         (
-            long,
-            with("title", "long".into()),
-            "metadata.name must be a DNS label: at most 63",
+            "ftp",
+            source(json!({"http": {"url": "ftp://a.example/b"}})),
+            "spec.source.http.url in body should match '^https?://",
         ),
         (
-            "dotted.name",
-            with("title", "dots".into()),
-            "metadata.name must be a DNS label",
+            "digest",
+            source(json!({"http": {"url": web, "sha256": "abc"}})),
+            "spec.source.http.sha256",
         ),
         (
-            "visibility",
+            "file",
+            source(json!({"upload": {}})),
+            "spec.source.upload.filename: Required value",
+        ),
+        (
+            "generation",
+            source(json!({"upload": {"filename": "a", "generation": -1}})),
+            "should be greater than or equal to 1",
+        ),
+        (
+            "key",
+            source(json!({"s3": {"key": ""}})),
+            "spec.source.s3.key",
+        ),
+    ];
+    assets_are_refused(cluster, &cases).await;
+}
+
+async fn a_name_or_word_that_can_not_be_meant_is_refused(cluster: &Cluster) {
+    let long = "a".repeat(64);
+    let label = "metadata.name must be a DNS label: at most 63 lower-case letters, digits and '-'";
+    let cases = [
+        (long.as_str(), with("title", "long".into()), label),
+        ("dotted.name", with("title", "dots".into()), label),
+        (
+            "who",
             with("visibility", "Hidden".into()),
             r#"supported values: "Private", "Public""#,
         ),
@@ -70,15 +90,33 @@ async fn an_asset_that_can_not_be_meant_is_refused(cluster: &Cluster) {
             r#"supported values: "Delete", "Retain""#,
         ),
         (
-            "updates",
+            "when",
             with("profileUpdates", "Always".into()),
             r#"supported values: "Pinned", "Follow""#,
         ),
         (
-            "unknown",
-            with("titel", "typo".into()),
+            "typo",
+            with("titel", "Night Drive".into()),
             "field not declared in schema",
         ),
+        (
+            "profile",
+            with("profiles", json!([long])),
+            "spec.profiles[0]",
+        ),
+        (
+            "twice",
+            with("profiles", json!(["audio", "audio"])),
+            "duplicate",
+        ),
+    ];
+    assets_are_refused(cluster, &cases).await;
+}
+
+async fn a_number_or_size_that_can_not_be_meant_is_refused(cluster: &Cluster) {
+    let retention = |field: &str, seconds: i64| with("retention", json!({field: seconds}));
+    let artist = json!({"artist": "A".repeat(1025)});
+    let cases = [
         (
             "low",
             with("priority", json!(-1001)),
@@ -91,59 +129,39 @@ async fn an_asset_that_can_not_be_meant_is_refused(cluster: &Cluster) {
         ),
         (
             "cleanup",
-            with("retention", json!({"cleanupAfterFailedSeconds": -1})),
+            retention("cleanupAfterFailedSeconds", -1),
             "should be greater than or equal to 0",
         ),
         (
             "expire",
-            with("retention", json!({"expireAfterSeconds": -60})),
+            retention("expireAfterSeconds", -60),
             "should be greater than or equal to 60",
         ),
         (
-            "ftp",
-            json!({"source": {"http": {"url": "ftp://media.example.com/a"}}}),
-            "spec.source.http.url in body should match '^https?://",
-        ),
-        (
-            "digest",
-            json!({"source": {"http": {"url": "https://media.example.com/a", "sha256": "abc"}}}),
-            "spec.source.http.sha256",
-        ),
-        (
-            "no-file",
-            json!({"source": {"upload": {}}}),
-            "spec.source.upload.filename: Required value",
-        ),
-        (
-            "generation",
-            json!({"source": {"upload": {"filename": "a", "generation": -1}}}),
-            "should be greater than or equal to 1",
-        ),
-        (
-            "no-key",
-            json!({"source": {"s3": {"key": ""}}}),
-            "spec.source.s3.key",
-        ),
-        (
-            "profile",
-            with("profiles", json!([long])),
-            "spec.profiles[0]",
-        ),
-        (
-            "twice",
-            with("profiles", json!(["audio", "audio"])),
-            "duplicate",
-        ),
-        (
             "metadata",
-            with("metadata", json!({"artist": "A".repeat(1025)})),
+            with("metadata", artist),
             "spec.metadata.artist: Too long",
         ),
+        (
+            "title",
+            with("title", "A".repeat(257).into()),
+            "spec.title: Too long",
+        ),
     ];
+    assets_are_refused(cluster, &cases).await;
+}
+
+/// The spec of a good asset with one field more.
+fn with(field: &str, value: Value) -> Value {
+    json!({"source": {"http": {"url": "https://media.example.com/song.flac"}}, field: value})
+}
+
+async fn assets_are_refused(cluster: &Cluster, cases: &[Case<'_>]) {
+    definitions(cluster).await;
     play(cluster, "refused", async |scene| {
         let assets = scene.dynamic(&resource::<MediaAsset>());
         for (name, spec, expected) in cases {
-            refused(&assets, "MediaAsset", name, &spec, expected).await;
+            refused(&assets, "MediaAsset", name, spec, expected).await;
         }
     })
     .await;
