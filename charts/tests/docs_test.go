@@ -59,7 +59,11 @@ func TestTheRightsAreDescribed(t *testing.T) {
 			rule := rule.(map[string]any)
 			verbs := join(rule["verbs"])
 			for _, resource := range rule["resources"].([]any) {
-				row := rowOf(security, resource.(string), kind == "Role")
+				name := resource.(string)
+				if groups := join(rule["apiGroups"]); groups == "events.k8s.io" {
+					name += " (" + groups + ")"
+				}
+				row := rowOf(security, name, kind == "Role")
 				if !strings.Contains(row, "| "+verbs+" |") {
 					t.Errorf("docs/security.md does not give %q on %s: %q", verbs, resource, row)
 				}
