@@ -67,7 +67,7 @@ pub fn run(
 ) -> ExitCode {
     // What a test panics with is told at the end; a backtrace of the harness tells nothing.
     panic::set_hook(Box::new(|info| {
-        eprintln!("{}", first_line(&info.to_string()))
+        eprintln!("{}", first_line(&info.to_string()));
     }));
     let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
     let shared = Arc::new(Shared {

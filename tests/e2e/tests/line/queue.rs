@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 use tokio::fs;
-use vessel_crds::{MediaAsset, MediaStore, Phase};
+use vessel_crds::{MediaAsset, MediaStore, Phase, TranscodeJob};
 use vessel_e2e::audit::requests_of;
 use vessel_e2e::media::Studio;
 use vessel_e2e::operator::{Metrics, Process, cost, processes};
@@ -23,6 +23,9 @@ use vessel_e2e::{Cluster, Scene, tests};
 tests! { thirty_assets_keep_to_the_limit_and_then_cost_nothing }
 
 const ASSETS: usize = 30;
+
+/// The last of them, which is to go before those that wait.
+const URGENT: &str = "urgent";
 
 /// How long the operator is watched at rest.
 const REST: Duration = seconds(40);
@@ -40,11 +43,14 @@ async fn thirty_assets_keep_to_the_limit_and_then_cost_nothing(cluster: &Cluster
             Some(3.0),
             "the release under test has queue.maxRunning: 3"
         );
-        for number in 1..=ASSETS {
+        for number in 1..ASSETS {
             scene
                 .apply(&format!("tiny-{number:02}"), &from_s3(&key))
                 .await;
         }
+        let mut urgent = from_s3(&key);
+        urgent["priority"] = 100.into();
+        scene.apply(URGENT, &urgent).await;
         let (depths, most) = futures::join!(depths(cluster, scene), unfinished_jobs(scene));
         println!("queue depth over time: {depths:?}; most Jobs at once: {most}");
         assert!((2..=3).contains(&most), "{most} unfinished Jobs at once");
@@ -54,6 +60,7 @@ async fn thirty_assets_keep_to_the_limit_and_then_cost_nothing(cluster: &Cluster
         );
         assert_eq!(depths.last(), Some(&0), "it falls: {depths:?}");
         every_asset_was_encoded_once(scene).await;
+        the_urgent_one_went_first(scene).await;
         rest(cluster, scene).await;
     })
     .await;
@@ -78,6 +85,20 @@ async fn every_asset_was_encoded_once(scene: &Scene<'_>) {
         scene.recorder.jobs().len(),
         ASSETS,
         "one batch Job an asset"
+    );
+}
+
+/// Only those that had started before it was there went before the one with a priority.
+async fn the_urgent_one_went_first(scene: &Scene<'_>) {
+    let jobs = scene.api::<TranscodeJob>();
+    let jobs = jobs.list(&ListParams::default()).await.unwrap().items;
+    let start = |job: &TranscodeJob| job.status.as_ref().unwrap().start_time.clone().unwrap().0;
+    let urgent = jobs.iter().find(|job| job.spec.work.asset_name == URGENT);
+    let urgent = start(urgent.unwrap());
+    let before = jobs.iter().filter(|job| start(job) < urgent).count();
+    assert!(
+        before <= ASSETS / 3,
+        "{before} jobs started before the urgent one"
     );
 }
 
