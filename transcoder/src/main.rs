@@ -1,2 +1,42 @@
-//! Vessel transcoder.
-fn main() {}
+//! Vessel's transcoder: what runs in a transcoding pod.
+//!
+//! `run` is the supervisor: it reads a source, encodes its ladder with sandboxed ffmpeg
+//! processes, verifies what came out and commits it. It knows presigned URLs alone: no
+//! bucket credentials, no Kubernetes API.
+
+mod cli;
+mod cost;
+mod encode;
+mod fetch;
+mod ffmpeg;
+mod gate;
+mod grant;
+mod keep;
+mod ladder;
+mod length;
+mod package;
+mod probe;
+mod progress;
+mod publish;
+mod run;
+mod rung;
+mod sample;
+mod settings;
+mod stop;
+mod store;
+mod timeline;
+mod tools;
+mod upload;
+mod verdict;
+mod verify;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().command.unwrap_or(cli::Command::Run) {
+        cli::Command::Run => run::main(),
+        cli::Command::Sample { output } => sample::main(&output),
+        cli::Command::ExecSandboxed { policy, command } => ffmpeg::jail::main(&policy, &command),
+    }
+}

@@ -1,0 +1,87 @@
+//! A source in a bucket: one presigned GET, resumed by Range. If-Match is among the signed
+//! headers, so that a resumed transfer can't mix two versions.
+use super::Source;
+use super::spool::Spool;
+use crate::grant::GrantClient;
+use crate::stop::{Stop, failed};
+use crate::store::{Answer, Store};
+use futures::StreamExt;
+use reqwest::{Response, StatusCode};
+use std::time::Duration;
+use vessel_crds::reason::FailureReason;
+
+/// Transfers that may break in a row without a byte between them.
+const PATIENCE: u32 = 6;
+/// Pause before the first repetition; it doubles.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Reads a granted source.
+pub async fn fetch(
+    grants: &GrantClient,
+    store: &Store,
+    mut spool: Spool<'_>,
+) -> Result<Source, Stop> {
+    let mut grant = grants.source().await?;
+    let mut idle = 0;
+    loop {
+        spool.announce(grant.bytes)?;
+        let before = spool.bytes();
+        let broken = match store.get_from(&grant.get, before).await {
+            Ok(answer) => receive(answer, &mut spool).await?,
+            Err(message) => Some(message),
+        };
+        match broken {
+            None if spool.bytes() == grant.bytes => return spool.finish(grant.etag).await,
+            None if spool.bytes() > grant.bytes => return Err(changed()),
+            _ => {}
+        }
+        idle = if spool.bytes() > before { 0 } else { idle + 1 };
+        if idle == PATIENCE {
+            let message = broken.unwrap_or_else(|| "the answer is short".to_owned());
+            return Err(failed(
+                FailureReason::StorageUnavailable,
+                format!("the source can't be read: {message}"),
+            ));
+        }
+        tokio::time::sleep(PAUSE * 2_u32.pow(idle)).await;
+        grant = grants.source().await?;
+    }
+}
+
+/// Takes an answer in; answers what broke the transfer, if something did.
+async fn receive(answer: Answer, spool: &mut Spool<'_>) -> Result<Option<String>, Stop> {
+    match answer {
+        Answer::Done(answer) => {
+            if answer.status() != StatusCode::PARTIAL_CONTENT && spool.bytes() > 0 {
+                spool.restart().await?;
+            }
+            copy(answer, spool).await
+        }
+        Answer::PreconditionFailed => Err(changed()),
+        Answer::NotFound => Err(failed(
+            FailureReason::SourceNotFound,
+            "the source is no longer in the bucket",
+        )),
+        // An expired signature; the next grant is fresh.
+        Answer::Denied(message) => Ok(Some(message)),
+    }
+}
+
+/// Copies a body; answers what broke it, if something did.
+pub async fn copy(answer: Response, spool: &mut Spool<'_>) -> Result<Option<String>, Stop> {
+    let mut stream = answer.bytes_stream();
+    while let Some(chunk) = stream.next().await {
+        match chunk {
+            Ok(bytes) => spool.write(&bytes).await?,
+            Err(error) => return Ok(Some(crate::stop::chain(&error.without_url()))),
+        }
+    }
+    Ok(None)
+}
+
+fn changed() -> Stop {
+    failed(
+        FailureReason::SourceChanged,
+        "the source in the bucket was replaced while it was read",
+    )
+}

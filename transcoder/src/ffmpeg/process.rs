@@ -1,0 +1,186 @@
+//! A sandboxed ffmpeg or ffprobe as a child process.
+use super::jail::Policy;
+use super::log::{self, LogFacts};
+use crate::stop::{Failure, Stop, failed, internal};
+use crate::tools::{Tool, Toolbox};
+use command_fds::{CommandFdExt, FdMapping};
+use nix::sys::signal::Signal;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use vessel_crds::reason::FailureReason;
+use vessel_storage::order::{Limits, SandboxMode};
+
+/// The first descriptor beyond stdin, stdout and stderr.
+pub const FIRST_EXTRA: i32 = 3;
+
+/// Starts tools in the sandbox.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    tools: Toolbox,
+    address_space_bytes: u64,
+    mode: SandboxMode,
+}
+
+/// What a tool is run with.
+#[derive(Debug)]
+pub struct Invocation<'a> {
+    /// Which tool.
+    pub tool: Tool,
+    /// Its arguments.
+    pub arguments: &'a [String],
+    /// The file that it may read, if any.
+    pub reads: Option<&'a Path>,
+    /// Pipe ends that it gets as descriptors 3, 4, ….
+    pub extra: Vec<OwnedFd>,
+}
+
+/// A tool that runs. Dropping it kills it.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    log: JoinHandle<LogFacts>,
+    /// Its standard input.
+    pub stdin: Option<ChildStdin>,
+    /// Its standard output.
+    pub stdout: Option<ChildStdout>,
+}
+
+/// How a tool ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// What its log said.
+    pub log: LogFacts,
+}
+
+impl Sandbox {
+    /// A sandbox within the container's limits: four fifths of its memory as address space.
+    pub fn new(tools: Toolbox, limits: &Limits) -> Self {
+        Self {
+            tools,
+            address_space_bytes: limits.memory_bytes / 5 * 4,
+            mode: limits.sandbox,
+        }
+    }
+
+    /// Starts a tool.
+    pub fn start(&self, invocation: Invocation<'_>) -> Result<Running, Stop> {
+        let own = std::env::current_exe()
+            .map_err(|error| internal("the path of this program", &error))?;
+        let policy = self.policy(&invocation)?;
+        let mut command = Command::new(own);
+        command
+            .args(["exec-sandboxed", "--policy", &policy, "--"])
+            .args(self.tools.command(invocation.tool))
+            .args(invocation.arguments)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+            .fd_mappings(mappings(invocation.extra))
+            .map_err(|error| internal("the descriptors of ffmpeg", &error))?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| internal("the sandbox did not start", &error))?;
+        let stderr = child.stderr.take();
+        Ok(Running {
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take(),
+            log: tokio::spawn(async move {
+                match stderr {
+                    Some(stderr) => log::read(stderr).await,
+                    None => LogFacts::default(),
+                }
+            }),
+            child,
+        })
+    }
+
+    fn policy(&self, invocation: &Invocation<'_>) -> Result<String, Stop> {
+        let extra = i32::try_from(invocation.extra.len()).unwrap_or(i32::MAX - FIRST_EXTRA);
+        let policy = Policy {
+            reads: invocation.reads.map(PathBuf::from).into_iter().collect(),
+            executes: self.tools.readable(),
+            address_space_bytes: self.address_space_bytes,
+            last_descriptor: FIRST_EXTRA - 1 + extra,
+            mode: self.mode,
+        };
+        serde_json::to_string(&policy).map_err(|error| internal("the policy", &error))
+    }
+}
+
+fn mappings(extra: Vec<OwnedFd>) -> Vec<FdMapping> {
+    extra
+        .into_iter()
+        .zip(FIRST_EXTRA..)
+        .map(|(parent_fd, child_fd)| FdMapping {
+            parent_fd,
+            child_fd,
+        })
+        .collect()
+}
+
+impl Running {
+    /// Waits for its end. Its pipes have to be read or dropped before.
+    pub async fn end(mut self) -> Result<Ended, Stop> {
+        drop((self.stdin.take(), self.stdout.take()));
+        let status = self
+            .child
+            .wait()
+            .await
+            .map_err(|error| internal("waiting for ffmpeg", &error))?;
+        let log = self
+            .log
+            .await
+            .map_err(|error| internal("reading ffmpeg's log", &error))?;
+        tracing::debug!(%status, errors = log.error_count, "a tool ended");
+        Ok(Ended { status, log })
+    }
+}
+
+impl Ended {
+    /// What is wrong with the surroundings rather than with the source or the work: the
+    /// sandbox could not be entered, or memory was short.
+    pub fn surroundings(&self) -> Result<(), Failure> {
+        if let Some(refusal) = &self.log.refusal {
+            return Err(Failure::new(FailureReason::Internal, refusal));
+        }
+        let killed = self.status.signal() == Some(Signal::SIGKILL as i32);
+        let short = self
+            .log
+            .errors
+            .iter()
+            .any(|line| line.contains("Cannot allocate memory"));
+        if killed || short {
+            return Err(Failure::new(
+                FailureReason::OutOfMemory,
+                "ffmpeg ran out of memory: raise spec.execution.resources of the profile",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The same, when a failure of any kind is the source's fault.
+    pub fn source_fault(&self, what: &str) -> Result<(), Stop> {
+        self.surroundings()?;
+        if self.status.success() {
+            return Ok(());
+        }
+        let how = match self.status.signal() {
+            Some(signal) => format!("ffmpeg was ended by signal {signal}"),
+            None => self.log.summary(),
+        };
+        Err(failed(
+            FailureReason::SourceInvalid,
+            format!("{what}: {how}"),
+        ))
+    }
+}

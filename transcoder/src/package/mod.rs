@@ -1,0 +1,6 @@
+//! From ffmpeg's byte streams to segments and playlists. Pure.
+pub mod bandwidth;
+pub mod cut;
+pub mod fragment;
+pub mod hls;
+pub mod transport;

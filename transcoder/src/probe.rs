@@ -1,0 +1,393 @@
+//! What the source is, by ffprobe, turned into a checked value.
+use crate::ffmpeg::argv;
+use crate::ffmpeg::log::LengthSource;
+use crate::ffmpeg::process::{Ended, Invocation, Sandbox};
+use crate::stop::{Stop, failed, internal};
+use crate::tools::Tool;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use tokio::io::AsyncReadExt;
+use vessel_crds::media::{MediaFacts, Track, TrackKind, TrackUsage};
+use vessel_crds::reason::FailureReason;
+
+/// Longest description that is read, in bytes.
+const REPORT_BYTES: u64 = 4 << 20;
+/// Containers whose declared length is exact, by ffmpeg's names.
+const EXACT_FORMATS: [&str; 8] = [
+    "flac", "mov", "wav", "w64", "aiff", "caf", "mp3", "matroska",
+];
+
+/// What the source is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Probe {
+    /// Container by ffmpeg's name.
+    pub container: String,
+    /// Tracks in the source's order.
+    pub tracks: Vec<ProbedTrack>,
+    /// ffmpeg's own version.
+    pub ffmpeg_version: String,
+}
+
+/// One track.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProbedTrack {
+    /// What it carries.
+    pub kind: TrackKind,
+    /// Codec by ffmpeg's name.
+    pub codec: String,
+    /// Whether it is marked as the default one of its kind.
+    pub default: DefaultTrack,
+    /// Language, by the source's own word.
+    pub language: Option<String>,
+    /// Sampling rate in Hz; 0 where there is none.
+    pub sample_rate: u32,
+    /// Channels; 0 where there are none.
+    pub channels: u32,
+    /// Format of the decoded samples, by ffmpeg's name: `s16`, `fltp`.
+    pub sample_format: String,
+    /// Rate in bit/s, where it is known.
+    pub bit_rate: Option<u64>,
+    /// Length, as far as it is declared.
+    pub length: DeclaredLength,
+    /// Width and height in pixels; 0 where there are none.
+    pub size: (u32, u32),
+}
+
+/// Whether a track is marked as the default one of its kind.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DefaultTrack {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+}
+
+/// What the source says about its length.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DeclaredLength {
+    /// So many milliseconds, by a count in the container.
+    Exact(u64),
+    /// About so many milliseconds.
+    Estimated(u64),
+    /// Nothing.
+    Unknown,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Report {
+    #[serde(default)]
+    streams: Vec<Stream>,
+    #[serde(default)]
+    format: Format,
+    #[serde(default)]
+    program_version: ProgramVersion,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct ProgramVersion {
+    #[serde(default)]
+    version: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Format {
+    #[serde(default)]
+    format_name: String,
+    duration: Option<String>,
+    bit_rate: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Stream {
+    #[serde(default)]
+    codec_type: String,
+    #[serde(default)]
+    codec_name: String,
+    #[serde(default)]
+    sample_fmt: String,
+    sample_rate: Option<String>,
+    #[serde(default)]
+    channels: u32,
+    #[serde(default)]
+    width: u32,
+    #[serde(default)]
+    height: u32,
+    duration: Option<String>,
+    bit_rate: Option<String>,
+    #[serde(default)]
+    disposition: BTreeMap<String, i64>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+/// Describes the source.
+pub async fn probe(sandbox: &Sandbox, source: &Path) -> Result<Probe, Stop> {
+    let arguments = argv::probe(&source.display().to_string());
+    let mut running = sandbox.start(Invocation {
+        tool: Tool::Ffprobe,
+        arguments: &arguments,
+        reads: Some(source),
+        extra: Vec::new(),
+    })?;
+    let mut json = Vec::new();
+    if let Some(stdout) = running.stdout.take() {
+        stdout
+            .take(REPORT_BYTES)
+            .read_to_end(&mut json)
+            .await
+            .map_err(|error| internal("reading ffprobe's report", &error))?;
+    }
+    let ended = running.end().await?;
+    judge(&ended)?;
+    read(&json, ended.log.length)
+}
+
+/// Whether ffprobe understood the source at all.
+fn judge(ended: &Ended) -> Result<(), Stop> {
+    ended.surroundings()?;
+    let unlisted = |line: &String| line.contains("not on whitelist");
+    if !ended.status.success() && ended.log.errors.iter().any(unlisted) {
+        return Err(failed(
+            FailureReason::SourceUnsupported,
+            "the source is a picture, a playlist or another kind of file that Vessel does not \
+             take: give it a recording (FLAC, WAV, MP3, AAC, Ogg, Matroska, MP4, …)",
+        ));
+    }
+    ended.source_fault("the source is no media file, or a broken one")
+}
+
+fn read(json: &[u8], length_source: LengthSource) -> Result<Probe, Stop> {
+    let report: Report = serde_json::from_slice(json).map_err(|error| {
+        failed(
+            FailureReason::SourceInvalid,
+            format!("the source's description does not parse: {error}"),
+        )
+    })?;
+    let lengths = Lengths {
+        source: length_source,
+        format: &report.format,
+        streams: report.streams.len(),
+    };
+    Ok(Probe {
+        tracks: report
+            .streams
+            .iter()
+            .map(|stream| track(stream, &lengths))
+            .collect(),
+        container: clipped(&report.format.format_name, 128),
+        ffmpeg_version: report.program_version.version,
+    })
+}
+
+fn track(stream: &Stream, lengths: &Lengths<'_>) -> ProbedTrack {
+    let set = |name: &str| {
+        stream
+            .disposition
+            .get(name)
+            .is_some_and(|&value| value != 0)
+    };
+    let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
+    ProbedTrack {
+        kind: kind(stream, set("attached_pic")),
+        codec: clipped(&stream.codec_name, 64),
+        default: if set("default") {
+            DefaultTrack::Yes
+        } else {
+            DefaultTrack::No
+        },
+        language: stream
+            .tags
+            .get("language")
+            .map(|language| clipped(language, 35)),
+        sample_rate: stream
+            .sample_rate
+            .as_ref()
+            .and_then(|rate| rate.parse().ok())
+            .unwrap_or(0),
+        channels: stream.channels,
+        sample_format: stream.sample_fmt.clone(),
+        // Where the stream has none, the container's is that of its only stream.
+        bit_rate: number(&stream.bit_rate)
+            .or_else(|| number(&lengths.format.bit_rate).filter(|_| lengths.streams == 1)),
+        length: lengths.of(stream),
+        size: (stream.width, stream.height),
+    }
+}
+
+fn kind(stream: &Stream, attached: bool) -> TrackKind {
+    match stream.codec_type.as_str() {
+        "audio" => TrackKind::Audio,
+        "video" if attached => TrackKind::Image,
+        "video" => TrackKind::Video,
+        "subtitle" => TrackKind::Subtitle,
+        _ => TrackKind::Data,
+    }
+}
+
+/// What is known about lengths beside a stream's own words.
+struct Lengths<'a> {
+    source: LengthSource,
+    format: &'a Format,
+    streams: usize,
+}
+
+impl Lengths<'_> {
+    /// The stream's own length before the container's, which is that of its longest stream.
+    fn of(&self, stream: &Stream) -> DeclaredLength {
+        let own = millis(stream.duration.as_deref()).or_else(|| {
+            stream
+                .tags
+                .get("DURATION")
+                .and_then(|text| clock_millis(text))
+        });
+        let exact_format = self
+            .format
+            .format_name
+            .split(',')
+            .any(|name| EXACT_FORMATS.contains(&name));
+        let exact = exact_format && self.source == LengthSource::Container;
+        let whole = millis(self.format.duration.as_deref());
+        match (own, whole) {
+            (Some(own), _) if exact => DeclaredLength::Exact(own),
+            (None, Some(whole)) if exact && self.streams == 1 => DeclaredLength::Exact(whole),
+            (Some(length), _) | (None, Some(length)) => DeclaredLength::Estimated(length),
+            (None, None) => DeclaredLength::Unknown,
+        }
+    }
+}
+
+/// `"60.000000"` → 60000. Text that is no positive number is no length.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range is checked"
+)]
+fn millis(seconds: Option<&str>) -> Option<u64> {
+    let seconds: f64 = seconds?.parse().ok()?;
+    let plausible = seconds.is_finite() && seconds > 0.0 && seconds < 1e12;
+    plausible.then(|| (seconds * 1000.0).round() as u64)
+}
+
+/// `"00:01:00.500000000"` → 60500, as Matroska writes the length of a track.
+fn clock_millis(text: &str) -> Option<u64> {
+    let mut parts = text.splitn(3, ':');
+    let hours: u64 = parts.next()?.parse().ok()?;
+    let minutes: u64 = parts.next()?.parse().ok()?;
+    let seconds = millis(parts.next())?;
+    hours
+        .checked_mul(60)?
+        .checked_add(minutes)?
+        .checked_mul(60_000)?
+        .checked_add(seconds)
+}
+
+fn clipped(text: &str, characters: usize) -> String {
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(characters)
+        .collect()
+}
+
+impl DeclaredLength {
+    /// The number, whatever it is worth.
+    pub const fn millis(self) -> Option<u64> {
+        match self {
+            Self::Exact(millis) | Self::Estimated(millis) => Some(millis),
+            Self::Unknown => None,
+        }
+    }
+}
+
+impl Probe {
+    /// The facts for the status, where `used` says which tracks play.
+    pub fn facts(&self, used: impl Fn(usize) -> bool) -> MediaFacts {
+        let tracks = self.tracks.iter().enumerate().take(64);
+        MediaFacts {
+            duration_millis: None,
+            container: Some(self.container.clone()),
+            tracks: tracks
+                .map(|(index, track)| track.fact(used(index)))
+                .collect(),
+            decode_errors: None,
+        }
+    }
+}
+
+impl ProbedTrack {
+    fn fact(&self, used: bool) -> Track {
+        let positive = |number: u32| i32::try_from(number).ok().filter(|&number| number > 0);
+        Track {
+            kind: self.kind,
+            codec: self.codec.clone(),
+            usage: if used {
+                TrackUsage::Used
+            } else {
+                TrackUsage::Unused
+            },
+            language: self.language.clone(),
+            sample_rate_hertz: positive(self.sample_rate),
+            channels: positive(self.channels),
+            width_pixels: positive(self.size.0),
+            height_pixels: positive(self.size.1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn only_length(format: &str, json: &str, source: LengthSource) -> DeclaredLength {
+        let text = format!(
+            r#"{{"streams":[{json}],"format":{{"format_name":"{format}","duration":"10.5"}}}}"#
+        );
+        read(text.as_bytes(), source).unwrap().tracks[0].length
+    }
+
+    #[test]
+    fn a_length_is_exact_only_where_the_container_counts() {
+        let stream = r#"{"codec_type":"audio","duration":"10.0"}"#;
+        let bare = r#"{"codec_type":"audio"}"#;
+        let tagged = r#"{"codec_type":"audio","tags":{"DURATION":"00:01:00.500000000"}}"#;
+        use DeclaredLength::{Estimated, Exact};
+        use LengthSource::{BitRate, Container};
+        let cases = [
+            ("flac", stream, Container, Exact(10_000)),
+            ("mp3", stream, Container, Exact(10_000)),
+            ("mp3", stream, BitRate, Estimated(10_000)),
+            ("mov,mp4,m4a,3gp,3g2,mj2", stream, Container, Exact(10_000)),
+            ("matroska,webm", bare, Container, Exact(10_500)),
+            ("matroska,webm", tagged, Container, Exact(60_500)),
+            ("ogg", stream, Container, Estimated(10_000)),
+            ("mpegts", stream, Container, Estimated(10_000)),
+        ];
+        for (format, json, source, expected) in cases {
+            assert_eq!(
+                only_length(format, json, source),
+                expected,
+                "{format} {json}"
+            );
+        }
+    }
+
+    #[test]
+    fn cover_art_is_an_image_and_not_moving_pictures() {
+        let json = br#"{"streams":[{"codec_type":"video","disposition":{"attached_pic":1}},
+            {"codec_type":"video"},{"codec_type":"subtitle"},{"codec_type":"data"}]}"#;
+        let probe = read(json, LengthSource::Container).unwrap();
+        let kinds: Vec<TrackKind> = probe.tracks.iter().map(|track| track.kind).collect();
+        use TrackKind::{Data, Image, Subtitle, Video};
+        assert_eq!(kinds, [Image, Video, Subtitle, Data]);
+    }
+
+    proptest! {
+        /// A hostile description is an error, never a panic.
+        #[test]
+        fn lengths_are_taken_from_any_text(text in ".{0,40}", clock in "[0-9:.]{0,30}") {
+            let _ = millis(Some(&text));
+            let _ = clock_millis(&clock);
+        }
+    }
+}

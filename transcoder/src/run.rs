@@ -1,0 +1,265 @@
+//! The supervisor: one execution from its settings to its last words.
+use crate::cost::Meter;
+use crate::encode::{self, Encoder};
+use crate::fetch::{self, Source};
+use crate::ffmpeg::process::Sandbox;
+use crate::grant::GrantClient;
+use crate::ladder::{self, Plan};
+use crate::length::Samples;
+use crate::probe::{self, Probe};
+use crate::progress::Board;
+use crate::publish::{self, Work};
+use crate::settings::Settings;
+use crate::stop::{Stop, failed, internal};
+use crate::store::Store;
+use crate::upload::{Object, Uploader};
+use crate::verdict;
+use crate::verify;
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use vessel_crds::media::MediaFacts;
+use vessel_crds::reason::FailureReason;
+use vessel_storage::content::ContentType;
+use vessel_storage::path::ObjectPath;
+use vessel_storage::verdict::{Stage, Verdict};
+
+/// Where the kubelet reads a container's last words.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+/// How long the verdict may take to the bucket: it is a courtesy, the termination message
+/// says the same.
+const VERDICT: Duration = Duration::from_secs(10);
+/// Finished objects that may wait in memory: a fraction of the container's limit.
+const QUEUE_SHARE: u64 = 8;
+
+/// What is found out on the way, kept for the verdict of an execution that fails later.
+#[derive(Debug, Default)]
+struct Findings(Mutex<Option<MediaFacts>>);
+
+/// One execution and its surroundings.
+#[derive(Debug)]
+struct Execution {
+    settings: Settings,
+    grants: GrantClient,
+    store: Store,
+    sandbox: Sandbox,
+    meter: Arc<Meter>,
+    board: Board,
+    findings: Findings,
+}
+
+/// Runs the job that the environment names.
+pub fn main() -> ExitCode {
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let meter = Arc::new(Meter::start());
+    let verdict = match begin(&meter) {
+        Err(stop) => verdict::verdict(Err(&stop), None, &meter),
+        Ok((runtime, execution)) => runtime.block_on(supervise(&execution)),
+    };
+    last_words(&verdict);
+    ExitCode::from(verdict::exit_code(&verdict))
+}
+
+fn begin(meter: &Arc<Meter>) -> Result<(tokio::runtime::Runtime, Execution), Stop> {
+    let settings = Settings::read(&|name| std::env::var(name).ok())
+        .map_err(|error| failed(FailureReason::Internal, error))?;
+    if let Some(missing) = settings.tools.missing() {
+        let message = format!("{} is not there", missing.display());
+        return Err(failed(FailureReason::Internal, message));
+    }
+    tracing::info!(
+        namespace = settings.order.namespace,
+        job = settings.order.name,
+        attempt = settings.order.attempt,
+        "execution begins"
+    );
+    let execution = Execution {
+        grants: GrantClient::new(settings.grant.clone())?,
+        store: Store::new(settings.store_ca.as_deref(), Arc::clone(meter))?,
+        sandbox: Sandbox::new(settings.tools.clone(), &settings.limits),
+        meter: Arc::clone(meter),
+        board: Board::new(),
+        findings: Findings::default(),
+        settings,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| internal("no runtime", &error))?;
+    Ok((runtime, execution))
+}
+
+/// Ends in a verdict whatever happens, a panic of our own and SIGTERM included.
+async fn supervise(execution: &Execution) -> Verdict {
+    let work = AssertUnwindSafe(execution.execute()).catch_unwind();
+    let ended = tokio::select! {
+        ended = work => ended.unwrap_or_else(|_| Err(failed(
+            FailureReason::Internal,
+            "a fault of the transcoder itself: its log says where",
+        ))),
+        stop = execution.board.report(&execution.grants) => Err(stop),
+        stop = terminated() => Err(stop),
+    };
+    let media = execution.findings.get();
+    let verdict = verdict::verdict(ended.as_ref().copied(), media, &execution.meter);
+    if let Ok(()) | Err(Stop::Failed(_)) = &ended {
+        execution.leave_verdict(&verdict).await;
+    }
+    verdict
+}
+
+/// The kubelet asks the pod to end. Why is for the platform to say.
+async fn terminated() -> Stop {
+    match signal(SignalKind::terminate()) {
+        Ok(mut signals) => {
+            signals.recv().await;
+            failed(FailureReason::Disrupted, "the pod was asked to end")
+        }
+        Err(error) => internal("no signals", &error),
+    }
+}
+
+/// Writes the termination message, and the same to the log.
+fn last_words(verdict: &Verdict) {
+    let path = std::env::var("VESSEL_TERMINATION_LOG");
+    let path = path.as_deref().unwrap_or(TERMINATION_LOG);
+    tracing::info!(outcome = ?verdict.outcome, reason = ?verdict.reason, message = verdict.message, "execution ends");
+    if let Err(error) = std::fs::write(path, verdict::termination_message(verdict)) {
+        tracing::warn!(%error, path, "no termination message");
+    }
+}
+
+impl Execution {
+    /// The stages, in order.
+    async fn execute(&self) -> Result<(), Stop> {
+        self.begin(Stage::Fetch);
+        let source = fetch::fetch(&self.settings, &self.grants, &self.store, &self.meter).await?;
+
+        self.begin(Stage::Probe);
+        let probe = probe::probe(&self.sandbox, &source.path).await?;
+        self.findings.set(probe.facts(|_| false));
+        let plan = ladder::plan(&self.settings.order.encoding, &probe, &self.settings.limits)?;
+        self.findings
+            .set(probe.facts(|track| track == plan.track_index));
+
+        self.begin(Stage::Encode);
+        let (encoded, mut uploader) = self.encode(&source, &plan).await?;
+        let media = self.findings.complete(&encoded);
+
+        self.begin(Stage::Upload);
+        let work = self.work(&source, &encoded, &media, &probe);
+        publish::playlists(&work, &mut uploader).await?;
+
+        self.begin(Stage::Verify);
+        verify::verify(&self.sandbox, plan.container, &encoded.rungs).await?;
+
+        self.begin(Stage::Commit);
+        let manifest = publish::manifest(&work, self.meter.cost(), &mut uploader).await?;
+        publish::commit(&self.grants, &self.store, &manifest).await
+    }
+
+    fn begin(&self, stage: Stage) {
+        self.meter.begin(stage);
+        self.board.begin(stage);
+    }
+
+    fn work<'a>(
+        &'a self,
+        source: &'a Source,
+        encoded: &'a encode::Encoded,
+        media: &'a MediaFacts,
+        probe: &'a Probe,
+    ) -> Work<'a> {
+        Work {
+            settings: &self.settings,
+            source,
+            encoded,
+            media,
+            ffmpeg_version: &probe.ffmpeg_version,
+        }
+    }
+
+    /// Encodes and uploads at once: segments leave while the next ones are made.
+    async fn encode(
+        &self,
+        source: &Source,
+        plan: &Plan,
+    ) -> Result<(encode::Encoded, Uploader), Stop> {
+        self.board
+            .expect(plan.declared.millis().map(Samples::from_millis));
+        let (mut uploader, queue) = self.uploader();
+        let encoder = Encoder {
+            sandbox: &self.sandbox,
+            plan,
+            source: &source.path,
+            limits: &self.settings.limits,
+            board: &self.board,
+        };
+        let (encoded, ()) = tokio::try_join!(encode::encode(&encoder, queue), uploader.run())?;
+        Ok((encoded, uploader))
+    }
+
+    fn uploader(&self) -> (Uploader, crate::upload::UploadQueue) {
+        let limits = &self.settings.limits;
+        Uploader::new(
+            self.grants.clone(),
+            self.store.clone(),
+            limits.max_objects,
+            limits.memory_bytes / QUEUE_SHARE,
+        )
+    }
+
+    async fn leave_verdict(&self, verdict: &Verdict) {
+        let Ok(json) = serde_json::to_vec(verdict) else {
+            return;
+        };
+        let object = Object {
+            path: ObjectPath::Verdict,
+            content_type: ContentType::Json,
+            bytes: json.into(),
+        };
+        let (mut uploader, _) = self.uploader();
+        match tokio::time::timeout(VERDICT, uploader.put_all(vec![object])).await {
+            Ok(Ok(())) => {}
+            Ok(Err(stop)) => tracing::info!(%stop, "no verdict in the bucket"),
+            Err(_) => tracing::info!("no verdict in the bucket: out of time"),
+        }
+    }
+}
+
+impl Findings {
+    fn set(&self, media: MediaFacts) {
+        *self.locked() = Some(media);
+    }
+
+    fn get(&self) -> Option<MediaFacts> {
+        self.locked().clone()
+    }
+
+    /// Adds what only the encode could tell.
+    fn complete(&self, encoded: &encode::Encoded) -> MediaFacts {
+        let mut media = self.get().unwrap_or_default();
+        let millis = encoded.decoded.samples.millis();
+        media.duration_millis = i64::try_from(millis).ok();
+        let errors = i64::try_from(encoded.decoded.decode_errors).ok();
+        media.decode_errors = errors.filter(|&errors| errors > 0);
+        self.set(media.clone());
+        media
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Option<MediaFacts>> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

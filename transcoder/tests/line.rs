@@ -1,0 +1,74 @@
+//! From a granted source to a commit, with real ffmpeg.
+mod support;
+
+use support::execution::{Execution, encoding, media_folder};
+use support::media::{TONE, decoded, make, net};
+use vessel_crds::encoding::Container;
+use vessel_storage::digest::Sha256;
+use vessel_storage::verdict::Stage;
+
+#[tokio::test]
+async fn a_flac_becomes_a_ladder_that_plays_to_the_sample() {
+    let folder = media_folder();
+    let source = make(folder.path(), "tone.flac", TONE);
+    let execution = Execution::of(source.clone()).await;
+    let (manifest, verdict) = execution.commits().await;
+
+    assert_eq!(manifest.source.sha256, Sha256::of(&source));
+    assert_eq!(manifest.rungs.len(), 4);
+    assert_eq!(manifest.media.duration_millis, Some(10_000));
+    assert!(
+        manifest.tools.ffmpeg.starts_with('7'),
+        "{}",
+        manifest.tools.ffmpeg
+    );
+    for object in &manifest.objects {
+        let bytes = execution.stub.object(&object.path.to_string()).unwrap();
+        assert_eq!(
+            (bytes.len() as u64, Sha256::of(&bytes)),
+            (object.bytes, object.sha256)
+        );
+    }
+    let out = execution.unpacked();
+    for rung in &manifest.rungs {
+        assert_eq!((rung.segments, rung.duration_millis), (2, 10_000));
+        assert_eq!(net(&execution.joined(rung)), 480_000, "{}", rung.rung);
+        // A player that reads playlists may play the last frame to its end.
+        let played = decoded(&out.join(rung.rung.as_str()).join("playlist.m3u8"), 2);
+        assert!(
+            (960_000..960_000 + 2048).contains(&played.len()),
+            "{}",
+            rung.rung
+        );
+    }
+    assert_eq!(
+        verdict
+            .stages
+            .iter()
+            .map(|time| time.stage)
+            .collect::<Vec<_>>(),
+        Stage::ALL
+    );
+    assert!(verdict.cost.cpu_millis > 0 && verdict.cost.bytes_read == source.len() as u64);
+}
+
+#[tokio::test]
+async fn the_same_ladder_as_a_transport_stream() {
+    let folder = media_folder();
+    let source = make(folder.path(), "tone.flac", TONE);
+    let mut execution = Execution::of(source).await;
+    execution.order.encoding = encoding(&[64, 128], Container::MpegTs);
+    let (manifest, _) = execution.commits().await;
+    let out = execution.unpacked();
+    for rung in &manifest.rungs {
+        let samples = decoded(&out.join(rung.rung.as_str()).join("playlist.m3u8"), 2);
+        // All frames play: 470 of them, the priming included.
+        assert_eq!(samples.len(), 470 * 1024 * 2, "{}", rung.rung);
+    }
+    assert!(
+        !manifest
+            .objects
+            .iter()
+            .any(|object| object.path.to_string().ends_with("init.mp4"))
+    );
+}
