@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
+use vessel_crds::labels::ABANDON_STORAGE;
 use vessel_crds::{MediaAsset, Phase, TranscodeJob};
 
 /// Label on everything that the tests make.
@@ -40,6 +41,7 @@ pub async fn play(cluster: &Cluster, name: &str, body: impl AsyncFnOnce(&Scene<'
     if let Err(panic) = outcome {
         let said = message(panic.as_ref());
         let state = scene.describe().await;
+        scene.abandon().await;
         scene.close().await;
         panic!("{said}\n{state}");
     }
@@ -66,6 +68,18 @@ impl<'a> Scene<'a> {
             cluster,
             namespace,
             recorder,
+        }
+    }
+
+    /// After a failure the namespace has to go whatever state its storage is in.
+    async fn abandon(&self) {
+        let assets = self.api::<MediaAsset>();
+        for asset in listed(&assets).await {
+            let annotation = json!({"metadata": {"annotations": {ABANDON_STORAGE: asset.uid()}}});
+            let how = PatchParams::default();
+            let _ = assets
+                .patch(&asset.name_any(), &how, &Patch::Merge(&annotation))
+                .await;
         }
     }
 

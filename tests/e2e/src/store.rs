@@ -5,8 +5,6 @@ use crate::wait::{seconds, until};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::primitives::ByteStream;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -230,7 +228,7 @@ impl Store {
     /// Takes away what the tests put: their stores, objects and sources.
     pub async fn clean(&self, cluster: &Cluster) {
         remove(cluster, TEST_STORE).await;
-        for prefix in [self.prefix.as_str(), SOURCES, &format!("{SAMPLES}e2e-")] {
+        for prefix in [TEST_STORE, SOURCES, &format!("{SAMPLES}e2e-")] {
             self.empty(prefix).await;
         }
     }
@@ -240,9 +238,4 @@ impl Store {
 pub fn secret_value(secret: &Secret, key: &str) -> String {
     let data = secret.data.as_ref().unwrap();
     String::from_utf8(data[key].0.clone()).unwrap()
-}
-
-/// Text as it stands in a Secret's data.
-pub fn encoded(text: &str) -> String {
-    BASE64_STANDARD.encode(text)
 }

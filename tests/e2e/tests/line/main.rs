@@ -1,4 +1,5 @@
 //! Vessel from end to end, on the cluster that `KUBECONFIG` names.
+mod at_rest;
 mod bad_inputs;
 mod deletion;
 mod once;

@@ -1,22 +1,18 @@
-//! The queue: how many run at once, and what it costs when all is done.
+//! The queue: how many run at once, and in which order.
+use crate::at_rest;
 use futures::TryStreamExt;
-use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::time::{Duration, Instant};
 use tokio::fs;
-use vessel_crds::{MediaAsset, MediaStore, Phase, TranscodeJob};
-use vessel_e2e::audit::requests_of;
+use vessel_crds::{MediaAsset, Phase, TranscodeJob};
 use vessel_e2e::media::Studio;
-use vessel_e2e::operator::{Metrics, Process, cost, processes};
-use vessel_e2e::scene::{LABEL, play};
+use vessel_e2e::operator::Metrics;
+use vessel_e2e::scene::play;
 use vessel_e2e::specs::from_s3;
-use vessel_e2e::store::RELEASE_STORE;
 use vessel_e2e::wait::{seconds, until};
 use vessel_e2e::{Cluster, Scene, tests};
 
@@ -26,9 +22,6 @@ const ASSETS: usize = 30;
 
 /// The last of them, which is to go before those that wait.
 const URGENT: &str = "urgent";
-
-/// How long the operator is watched at rest.
-const REST: Duration = seconds(40);
 
 async fn thirty_assets_keep_to_the_limit_and_then_cost_nothing(cluster: &Cluster) {
     play(cluster, "queue", async |scene| {
@@ -61,7 +54,7 @@ async fn thirty_assets_keep_to_the_limit_and_then_cost_nothing(cluster: &Cluster
         assert_eq!(depths.last(), Some(&0), "it falls: {depths:?}");
         every_asset_was_encoded_once(scene).await;
         the_urgent_one_went_first(scene).await;
-        rest(cluster, scene).await;
+        at_rest::costs_nothing(scene).await;
     })
     .await;
 }
@@ -173,104 +166,4 @@ fn is_finished(job: &Job) -> bool {
         all.iter()
             .any(|c| ["Complete", "Failed"].contains(&c.type_.as_str()) && c.status == "True")
     })
-}
-
-/// Watches the operator while nothing changes: it writes nothing and lists nothing.
-async fn rest(cluster: &Cluster, scene: &Scene<'_>) {
-    settle(cluster, scene).await;
-    let before = costs(cluster).await;
-    let (since, start) = (Timestamp::now(), Instant::now());
-    let calls_before = calls(cluster).await;
-    tokio::time::sleep(REST).await;
-    let minutes = start.elapsed().as_secs_f64() / 60.0;
-    let after = costs(cluster).await;
-    for (process, (cpu, memory)) in &after {
-        let used = before
-            .iter()
-            .find(|(other, _)| other == process)
-            .map_or(0.0, |(_, (c, _))| *c);
-        let mebibytes = *memory as f64 / f64::from(1 << 20);
-        let share = (cpu - used) / minutes / 0.6;
-        println!(
-            "{} at rest: {mebibytes:.1} MiB, {share:.2} % of a CPU",
-            process.pod
-        );
-    }
-    assert!(!after.is_empty(), "no process of the operator");
-    println!(
-        "calls of the API a minute: {:.1}",
-        (calls(cluster).await - calls_before) / minutes
-    );
-    quiet(since, minutes);
-}
-
-/// By the API server's own log: no writes and no lists, the Lease apart.
-fn quiet(since: Timestamp, minutes: f64) {
-    let requests = requests_of("vessel-operator", since).expect("the audit log can be read");
-    let (lease, others): (Vec<_>, Vec<_>) = requests
-        .into_iter()
-        .partition(|request| request.resource() == "leases");
-    println!(
-        "by the audit log: the Lease {:.1}, all else {:.1} a minute",
-        lease.len() as f64 / minutes,
-        others.len() as f64 / minutes
-    );
-    assert!(!lease.is_empty(), "the audit log has nothing of the leader");
-    let loud = others
-        .iter()
-        .filter(|request| request.writes() || request.verb == "list");
-    let lines: Vec<String> = loud.map(vessel_e2e::audit::Request::line).collect();
-    assert!(lines.is_empty(), "not at rest: {lines:#?}");
-}
-
-/// Waits until the other tests' namespaces are gone and no storage waits to be freed.
-async fn settle(cluster: &Cluster, scene: &Scene<'_>) {
-    let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
-    let stores: Api<MediaStore> = Api::all(cluster.client.clone());
-    until("all other work is done", seconds(240), async || {
-        let scenes = ListParams::default().labels(LABEL);
-        let all = namespaces.list(&scenes).await.map_err(|e| e.to_string())?;
-        let others: Vec<String> = all
-            .iter()
-            .map(ResourceExt::name_any)
-            .filter(|name| *name != scene.namespace)
-            .collect();
-        if !others.is_empty() {
-            return Err(format!("{others:?} are there"));
-        }
-        let all = stores
-            .list(&ListParams::default())
-            .await
-            .map_err(|e| e.to_string())?;
-        let pending: i64 = all
-            .iter()
-            .filter_map(|s| Some(s.status.as_ref()?.sweep.as_ref()?.pending))
-            .sum();
-        if pending > 0 {
-            return Err(format!(
-                "{pending} tombstones wait, those of {RELEASE_STORE} among them"
-            ));
-        }
-        Ok(())
-    })
-    .await;
-    // Watches and caches follow within moments; what is measured is the state after that.
-    tokio::time::sleep(seconds(5)).await;
-}
-
-async fn costs(cluster: &Cluster) -> Vec<(Process, (f64, u64))> {
-    let all = processes(cluster).await;
-    all.into_iter()
-        .map(|process| {
-            let cost = cost(&process);
-            (process, cost)
-        })
-        .collect()
-}
-
-async fn calls(cluster: &Cluster) -> f64 {
-    Metrics::read(cluster)
-        .await
-        .sum("vessel_kube_requests_total", &[])
-        .unwrap_or_default()
 }
