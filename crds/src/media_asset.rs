@@ -294,6 +294,9 @@ pub enum SourceState {
 pub struct UploadStatus {
     /// Secret in the asset's namespace: `url` takes one HTTP PUT of the file.
     pub secret_name: String,
+    /// UID of that Secret: it is deleted by it, and never read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_uid: Option<String>,
     /// `spec.source.upload.generation` that the URL belongs to.
     pub generation: i64,
     /// Until when the URL works.

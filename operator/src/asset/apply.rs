@@ -1,0 +1,145 @@
+//! From a plan to what was done: creates, follow-ups, the pointer, retirements.
+use super::plan::{Plan, is_committed};
+use super::pointer::{Draft, InvalidOutput};
+use super::publish::{Publication, publish};
+use super::validate::Valid;
+use crate::apiserver::{self, Created};
+use crate::controllers::Leader;
+use crate::work::WorkError;
+use kube::ResourceExt;
+use std::sync::Arc;
+use vessel_crds::{MediaAsset, TranscodeJob};
+
+/// What was done.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// Jobs that were created now.
+    pub created: Vec<TranscodeJob>,
+    /// Names of jobs that foreign objects bear.
+    pub taken: Vec<String>,
+    /// What plays.
+    pub playing: Playing,
+}
+
+/// What plays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Playing {
+    /// Nothing yet.
+    #[default]
+    Nothing,
+    /// What the pointer of that revision and digest says.
+    Published {
+        /// Its revision.
+        revision: Option<i64>,
+        /// Digest of what it says.
+        digest: String,
+    },
+    /// It could not be told: somebody else wrote, or a job's storage is being freed.
+    Unsettled,
+}
+
+/// Why a plan could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A request failed.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    /// A job's status can't be true.
+    #[error(transparent)]
+    Output(#[from] InvalidOutput),
+}
+
+impl From<apiserver::ApiError> for Error {
+    fn from(error: apiserver::ApiError) -> Self {
+        Self::Work(error.into())
+    }
+}
+
+/// Carries out `plan`.
+pub async fn apply(
+    plan: &Plan,
+    asset: &MediaAsset,
+    valid: &Valid,
+    leader: &Leader,
+) -> Result<Applied, Error> {
+    let mut applied = Applied::default();
+    create(plan, asset, leader, &mut applied).await?;
+    for (job, follow) in &plan.follow {
+        apiserver::merge_spec(&leader.context.client, job.as_ref(), follow).await?;
+    }
+    retire(&plan.retire, leader).await?;
+    applied.playing = play(plan, asset, valid, leader).await?;
+    if matches!(applied.playing, Playing::Published { .. }) {
+        retire(&plan.retire_after_publish, leader).await?;
+    }
+    Ok(applied)
+}
+
+async fn create(
+    plan: &Plan,
+    asset: &MediaAsset,
+    leader: &Leader,
+    applied: &mut Applied,
+) -> Result<(), Error> {
+    let uid = asset.uid().unwrap_or_default();
+    for job in &plan.create {
+        match apiserver::create(&leader.context.client, job, &uid).await? {
+            // One that has just been made has no status; one that was there may be going.
+            Created::Ours(job) => applied.created.push(*job),
+            Created::Foreign => applied.taken.push(job.name_any()),
+        }
+    }
+    Ok(())
+}
+
+/// Deletes jobs; their finalizer accounts for their storage.
+async fn retire(jobs: &[Arc<TranscodeJob>], leader: &Leader) -> Result<(), Error> {
+    for job in jobs {
+        delete(job, leader).await?;
+    }
+    Ok(())
+}
+
+async fn delete(job: &TranscodeJob, leader: &Leader) -> Result<(), Error> {
+    let namespace = job.namespace().unwrap_or_default();
+    let client = &leader.context.client;
+    Ok(apiserver::delete::<TranscodeJob>(client, &namespace, &job.name_any(), job.uid()).await?)
+}
+
+/// Publishes, if the status does not say already that the pointer says so.
+async fn play(
+    plan: &Plan,
+    asset: &MediaAsset,
+    valid: &Valid,
+    leader: &Leader,
+) -> Result<Playing, Error> {
+    let Some(draft) = Draft::new(asset, &valid.ready, &plan.play)? else {
+        return Ok(Playing::Nothing);
+    };
+    let digest = draft.digest();
+    let status = asset.status.as_ref();
+    if status.and_then(|status| status.pointer_digest.as_ref()) == Some(&digest) {
+        let revision = status.and_then(|status| status.pointer_revision);
+        return Ok(Playing::Published { revision, digest });
+    }
+    match publish(&draft, &valid.ready, leader).await? {
+        Publication::Said(revision) => Ok(Playing::Published {
+            revision: i64::try_from(revision).ok(),
+            digest,
+        }),
+        Publication::Contended => Ok(Playing::Unsettled),
+        Publication::Void(names) => {
+            for job in plan.play.iter().filter(|job| names.contains(&job.name_any())) {
+                delete(job, leader).await?;
+            }
+            Ok(Playing::Unsettled)
+        }
+    }
+}
+
+/// Whether every profile that was asked for is committed.
+pub fn is_complete(plan: &Plan) -> bool {
+    plan.wanted
+        .iter()
+        .all(|wanted| wanted.job.as_deref().is_some_and(is_committed))
+}

@@ -1,0 +1,274 @@
+//! The conditions of an asset, the phase that follows from them, and the one message that
+//! matters most.
+use super::Outcome;
+use crate::asset::apply::{Applied, Playing};
+use crate::asset::plan::{Freshness, Plan, Wanted, is_committed};
+use crate::asset::source::Located;
+use crate::human;
+use crate::job::state::JobState;
+use vessel_crds::condition::{ConditionStatus, ConditionType, Fact, is_true};
+use vessel_crds::media_asset::{MediaAssetStatus, Visibility};
+use vessel_crds::reason::{FailureReason, WaitingReason};
+use vessel_crds::{MediaAsset, Phase, TranscodeJob};
+
+/// Conditions, phase and message.
+pub(super) struct Facts {
+    pub conditions: Vec<Fact>,
+    pub phase: Phase,
+    pub message: String,
+}
+
+/// How an asset goes on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Standing {
+    /// Which way.
+    pub way: Way,
+    /// One word.
+    pub reason: String,
+    /// A sentence.
+    pub message: String,
+}
+
+/// Which way an asset goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way {
+    /// All that was asked for plays.
+    Ready,
+    /// A pod works on it.
+    Running,
+    /// It goes on by itself.
+    Reconciling,
+    /// It waits for a person, who was asked.
+    Awaiting,
+    /// It will not go on without somebody's help.
+    Stalled,
+}
+
+impl Standing {
+    fn new(way: Way, reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            way,
+            reason: reason.to_owned(),
+            message: message.into(),
+        }
+    }
+}
+
+pub(super) fn facts(asset: &MediaAsset, outcome: &Outcome, before: &MediaAssetStatus) -> Facts {
+    let standing = standing(asset, outcome);
+    let mut conditions = vec![playable(outcome, before), ready(&standing)];
+    conditions.extend(up_to_date(outcome, before));
+    conditions.extend(kstatus(&standing));
+    Facts {
+        conditions,
+        phase: phase(standing.way),
+        message: standing.message,
+    }
+}
+
+const fn phase(way: Way) -> Phase {
+    match way {
+        Way::Ready => Phase::Ready,
+        Way::Running => Phase::Running,
+        Way::Reconciling | Way::Awaiting => Phase::Pending,
+        Way::Stalled => Phase::Failed,
+    }
+}
+
+fn ready(standing: &Standing) -> Fact {
+    let status = if standing.way == Way::Ready {
+        ConditionStatus::True
+    } else {
+        ConditionStatus::False
+    };
+    Fact::new(ConditionType::Ready, status, &standing.reason, &standing.message)
+}
+
+/// kstatus: at most one of the two, and neither when all is well or a person is awaited.
+fn kstatus(standing: &Standing) -> Option<Fact> {
+    let kind = match standing.way {
+        Way::Ready | Way::Awaiting => return None,
+        Way::Running | Way::Reconciling => ConditionType::Reconciling,
+        Way::Stalled => ConditionType::Stalled,
+    };
+    Some(Fact::new(kind, ConditionStatus::True, &standing.reason, &standing.message))
+}
+
+/// What plays goes on playing, whatever becomes of the rest.
+fn playable(outcome: &Outcome, before: &MediaAssetStatus) -> Fact {
+    let kind = ConditionType::Playable;
+    let plays = match outcome {
+        Outcome::Planned { applied, .. } if applied.playing != Playing::Unsettled => {
+            applied.playing != Playing::Nothing
+        }
+        _ => is_true(&before.conditions, kind),
+    };
+    if plays {
+        Fact::new(kind, ConditionStatus::True, "Published", "something plays now")
+    } else {
+        Fact::new(kind, ConditionStatus::False, "NothingPublished", "nothing plays yet")
+    }
+}
+
+fn up_to_date(outcome: &Outcome, before: &MediaAssetStatus) -> Option<Fact> {
+    let kind = ConditionType::UpToDate;
+    let Outcome::Planned { plan, .. } = outcome else {
+        return before
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == kind.as_str())
+            .map(|condition| {
+                let status = if condition.status == "True" {
+                    ConditionStatus::True
+                } else {
+                    ConditionStatus::False
+                };
+                Fact::new(kind, status, &condition.reason, &condition.message)
+            });
+    };
+    let stale = |freshness| {
+        let wanted = plan.wanted.iter().filter(|wanted| wanted.freshness == freshness);
+        wanted.map(|wanted| wanted.profile.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (changed, gone) = (stale(Freshness::Changed), stale(Freshness::ProfileGone));
+    Some(if !changed.is_empty() {
+        let message = format!("the profiles {changed} have changed: set spec.profileUpdates: Follow or a new spec.restartToken to encode anew");
+        Fact::new(kind, ConditionStatus::False, "ProfileChanged", &message)
+    } else if !gone.is_empty() {
+        let message = format!("the profiles {gone} are gone; what was made from them goes on playing");
+        Fact::new(kind, ConditionStatus::False, "ProfileNotFound", &message)
+    } else {
+        Fact::new(kind, ConditionStatus::True, "ProfilesUnchanged", "made by the profiles as they are now")
+    })
+}
+
+fn standing(asset: &MediaAsset, outcome: &Outcome) -> Standing {
+    match outcome {
+        Outcome::Blocked(blocked) => {
+            let way = if blocked.reason.is_stalled() {
+                Way::Stalled
+            } else {
+                Way::Reconciling
+            };
+            let reason = blocked.reason.as_str();
+            Standing::new(way, reason, format!("{reason}: {}", blocked.message))
+        }
+        Outcome::Resolved(valid) => {
+            let message = format!("goes to the MediaStore {:?}", valid.resolved.store_name);
+            Standing::new(Way::Reconciling, "Resolved", message)
+        }
+        Outcome::Unlocated(_, located) => unlocated(located),
+        Outcome::Planned { plan, applied, .. } => planned(asset, plan, applied),
+    }
+}
+
+fn unlocated(located: &Located) -> Standing {
+    let failed = |reason: FailureReason, message: &str| {
+        Standing::new(Way::Stalled, reason.as_str(), format!("{reason}: {message}"))
+    };
+    match located {
+        Located::Awaited(upload, _) => {
+            let message = format!(
+                "PUT the file to the URL in Secret {} (key url) before {}: curl -T FILE \"$URL\"",
+                upload.secret_name,
+                human::moment(upload.expires_at.0)
+            );
+            Standing::new(Way::Awaiting, WaitingReason::AwaitingUpload.as_str(), message)
+        }
+        Located::Expired(upload) => {
+            let message = format!(
+                "nothing was uploaded before {}: raise spec.source.upload.generation to get another URL",
+                human::moment(upload.expires_at.0)
+            );
+            Standing::new(Way::Stalled, "UploadExpired", message)
+        }
+        Located::Missing(message, _) => failed(FailureReason::SourceNotFound, message),
+        Located::Denied(message) => failed(FailureReason::SourceDenied, message),
+        Located::Found(_) => Standing::new(Way::Reconciling, "SourceFound", "the source is there"),
+    }
+}
+
+fn planned(asset: &MediaAsset, plan: &Plan, applied: &Applied) -> Standing {
+    if let Some(name) = applied.taken.first() {
+        let message = format!("NameTaken: a TranscodeJob {name:?} that is not ours is in the way: delete or rename it");
+        return Standing::new(Way::Stalled, "NameTaken", message);
+    }
+    if let Some(profile) = plan.missing_profiles.first() {
+        let message = format!("ProfileNotFound: there is no TranscodeProfile {profile:?}: create it or correct spec.profiles");
+        return Standing::new(Way::Reconciling, "ProfileNotFound", message);
+    }
+    let unready: Vec<_> = plan.wanted.iter().filter(|wanted| !committed(wanted)).collect();
+    if unready.is_empty() {
+        return finished(asset, applied);
+    }
+    let pending = unready.iter().find(|wanted| !failed(wanted));
+    match pending {
+        Some(_) => unfinished(&unready),
+        None => given_up(&unready),
+    }
+}
+
+fn committed(wanted: &Wanted) -> bool {
+    wanted.job.as_deref().is_some_and(is_committed)
+}
+
+fn failed(wanted: &Wanted) -> bool {
+    let state = wanted.job.as_deref().map(JobState::of);
+    matches!(state, Some(JobState::Failed(_)))
+}
+
+fn finished(asset: &MediaAsset, applied: &Applied) -> Standing {
+    match &applied.playing {
+        Playing::Published { .. } => {
+            let message = match asset.spec.visibility {
+                Visibility::Public => "plays for everybody",
+                Visibility::Private => "plays for those who hold a signed URL: the asset is Private; spec.visibility: Public on a new asset lets everybody play it",
+            };
+            Standing::new(Way::Ready, "Published", message)
+        }
+        _ => Standing::new(Way::Reconciling, "Publishing", "what was made is being published"),
+    }
+}
+
+/// Whatever runs is told first, then whatever waits.
+fn unfinished(unready: &[&Wanted]) -> Standing {
+    let running = unready.iter().find(|wanted| phase_of(wanted.job.as_deref()) == Phase::Running);
+    if running.is_some() {
+        return Standing::new(Way::Running, "Encoding", "a pod works on it");
+    }
+    let waiting = unready.iter().filter(|wanted| !failed(wanted));
+    let told = waiting.filter_map(|wanted| job_words(wanted.job.as_deref()?)).next();
+    let (reason, message) =
+        told.unwrap_or_else(|| ("JobCreated".to_owned(), "its job waits for its turn".to_owned()));
+    Standing::new(Way::Reconciling, &reason, message)
+}
+
+/// Reason and message of a job that waits.
+fn job_words(job: &TranscodeJob) -> Option<(String, String)> {
+    let status = job.status.as_ref()?;
+    let message = status.message.clone()?;
+    let (reason, _) = message.split_once(':')?;
+    let known = WaitingReason::ALL.iter().any(|known| known.as_str() == reason);
+    let reason = if known { reason.to_owned() } else { WaitingReason::BackingOff.as_str().to_owned() };
+    Some((reason, message))
+}
+
+fn given_up(unready: &[&Wanted]) -> Standing {
+    let failure = unready.iter().find_map(|wanted| {
+        let job = wanted.job.as_deref()?;
+        match JobState::of(job) {
+            JobState::Failed(failure) => Some((failure.reason, job)),
+            _ => None,
+        }
+    });
+    let Some((reason, job)) = failure else {
+        return Standing::new(Way::Reconciling, "JobCreated", "its job waits for its turn");
+    };
+    let message = job.status.as_ref().and_then(|status| status.message.clone());
+    Standing::new(Way::Stalled, reason.as_str(), message.unwrap_or_default())
+}
+
+/// The phase of a rendition.
+pub(super) fn phase_of(job: Option<&TranscodeJob>) -> Phase {
+    job.and_then(|job| job.status.as_ref()).map_or(Phase::Pending, |status| status.phase)
+}

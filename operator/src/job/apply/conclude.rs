@@ -1,0 +1,158 @@
+//! How an attempt ended: the commit, the execution's own words, the pod, the Job.
+use super::{Applied, Committed, Subject, open_number};
+use crate::apiserver;
+use crate::caches::controller_uid;
+use crate::job::evidence;
+use crate::job::outcome::{CommitSeen, Counts, Ended, Evidence, JobEnd};
+use crate::job::plan::{Bounds, Verdict as Judgement, judge};
+use crate::job::pod::job_name;
+use crate::job::pod_end::PodEnd;
+use crate::store::ReadyStore;
+use crate::work::WorkError;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::batch::v1::Job;
+use kube::{Resource, ResourceExt};
+use vessel_crds::reason::FailureReason;
+use vessel_storage::bucket::ErrorClass;
+use vessel_storage::commit::{Commit, Published};
+use vessel_storage::digest::Sha256;
+use vessel_storage::manifest::Manifest;
+use vessel_storage::path::ObjectPath;
+use vessel_storage::uid::PodUid;
+use vessel_storage::verdict::Verdict;
+
+/// Finds out how the open attempt ended and what follows.
+pub(super) async fn conclude(
+    subject: &Subject<'_>,
+    end: JobEnd,
+) -> Result<(Applied, Option<Timestamp>), WorkError> {
+    let soon = subject.now.saturating_add(SignedDuration::from_secs(2)).ok();
+    let Some(store) = subject.ready() else {
+        return Ok((Applied::Nothing, soon));
+    };
+    let number = open_number(subject.observed);
+    let attempt = evidence::Observed::attempt(&subject.leader.caches, subject.job, number);
+    let end = match end {
+        JobEnd::Unfinished => attempt.job_end(),
+        other => other,
+    };
+    if end == JobEnd::Vanished && is_there(subject, number).await? {
+        return Ok((Applied::Nothing, soon));
+    }
+    let pod = attempt.pod_end();
+    let evidence = Evidence {
+        commit: commit(subject, store).await?,
+        verdict: verdict(subject, store, pod.as_ref()).await?,
+        pod,
+        job: end,
+        history: subject
+            .job
+            .status
+            .as_ref()
+            .map(|status| evidence::history(subject.job, status))
+            .unwrap_or_default(),
+    };
+    let applied = follow(subject, store, &evidence).await?;
+    Ok((applied, None))
+}
+
+async fn follow(
+    subject: &Subject<'_>,
+    store: &ReadyStore,
+    evidence: &Evidence,
+) -> Result<Applied, WorkError> {
+    let execution = &subject.job.spec.execution;
+    let bounds = Bounds {
+        max_failures: execution.max_failures,
+        max_disruptions: execution.max_disruptions,
+    };
+    let status = subject.job.status.clone().unwrap_or_default();
+    match judge(evidence, &status, bounds, &subject.uid(), subject.now) {
+        Judgement::Committed(published) => committed(subject, store, published).await,
+        Judgement::Void => Ok(Applied::Void),
+        Judgement::Retry(ended, next) => Ok(Applied::Retried(ended, next)),
+        Judgement::GiveUp(ended) => Ok(Applied::GaveUp(ended)),
+    }
+}
+
+/// Whether a Job that no cache shows is there all the same.
+async fn is_there(subject: &Subject<'_>, number: i32) -> Result<bool, WorkError> {
+    let name = job_name(&subject.job.name_any(), number);
+    let client = &subject.leader.context.client;
+    let job: Option<Job> = apiserver::get(client, &subject.namespace(), &name).await?;
+    Ok(job.is_some_and(|job| controller_uid(job.meta()) == subject.job.meta().uid.as_deref()))
+}
+
+/// The commit of the job, as the bucket has it now.
+pub(super) async fn commit(
+    subject: &Subject<'_>,
+    store: &ReadyStore,
+) -> Result<CommitSeen, WorkError> {
+    let key = store.prefix.commit(subject.folder()?);
+    let stored = store.bucket.get_json::<Commit>(&key).await?;
+    Ok(match stored.map(|stored| stored.value) {
+        None => CommitSeen::None,
+        Some(Commit::Void) => CommitSeen::Void,
+        Some(Commit::Published(published)) => CommitSeen::Published(published),
+    })
+}
+
+/// The execution's own words: its termination message, else its `verdict.json`.
+async fn verdict(
+    subject: &Subject<'_>,
+    store: &ReadyStore,
+    pod: Option<&PodEnd>,
+) -> Result<Option<Verdict>, WorkError> {
+    let Some(pod) = pod else { return Ok(None) };
+    if let Some(verdict) = evidence::verdict(pod) {
+        return Ok(Some(verdict));
+    }
+    let Ok(uid) = pod.uid.parse::<PodUid>() else {
+        return Ok(None);
+    };
+    let key = store
+        .prefix
+        .object(subject.folder()?.execution(uid), &ObjectPath::Verdict);
+    match store.bucket.get_json::<Verdict>(&key).await {
+        Ok(stored) => Ok(stored.map(|stored| stored.value)),
+        // A verdict that does not fit its schema is no verdict.
+        Err(error) if error.class == ErrorClass::Other => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads the manifest that `published` names and checks that it is the one that was
+/// committed.
+pub(super) async fn committed(
+    subject: &Subject<'_>,
+    store: &ReadyStore,
+    published: Published,
+) -> Result<Applied, WorkError> {
+    let execution = subject.folder()?.execution(published.pod_uid);
+    let key = store.prefix.object(execution, &ObjectPath::Manifest);
+    let bytes = store.bucket.get_bytes(&key).await?.map(|stored| stored.value);
+    let manifest = bytes
+        .filter(|bytes| Sha256::of(bytes) == published.manifest_sha256)
+        .and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok())
+        .filter(|manifest| manifest.pod_uid == published.pod_uid && manifest.job_uid == execution.job.job);
+    Ok(match manifest {
+        Some(manifest) => Applied::Committed(Box::new(Committed {
+            folder: store.prefix.execution(execution).to_string(),
+            published,
+            manifest,
+        })),
+        None => Applied::GaveUp(Box::new(unusable(&key.to_string()))),
+    })
+}
+
+/// A commit stands for ever, so another attempt could not mend this.
+fn unusable(key: &str) -> Ended {
+    Ended {
+        counts: Counts::Permanent,
+        ..Ended::new(
+            FailureReason::VerificationFailed,
+            format!("the manifest {key} is not the one that was committed; set spec.restartToken to encode anew"),
+        )
+    }
+}
+
