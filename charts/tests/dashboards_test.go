@@ -122,16 +122,15 @@ func exportedMetrics(t *testing.T) map[string]bool {
 	return exported
 }
 
-// sources hands over every Rust file below a folder that speaks of metrics.
-func sources(t *testing.T, folder string, read func(text string)) {
+// sources hands over the code of every Rust file below a folder, without its tests.
+func sources(t *testing.T, folder string, read func(code string)) {
 	t.Helper()
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.Contains(path, "metrics") || !strings.HasSuffix(path, ".rs") {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".rs") {
 			return err
 		}
 		text, err := os.ReadFile(path)
 		if err == nil {
-			// What stands in tests is not exported.
 			code, _, _ := strings.Cut(string(text), "#[cfg(test)]")
 			read(code)
 		}

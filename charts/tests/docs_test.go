@@ -49,6 +49,23 @@ func TestEveryReasonIsExplained(t *testing.T) {
 	}
 }
 
+func TestEveryReasonOfAStoreIsExplained(t *testing.T) {
+	operations := page(t, "../../docs/operations.md")
+	named := regexp.MustCompile(`(?:NotReady::new|Self::new)\(\s*"(\w+)"`)
+	count := 0
+	sources(t, "../../operator/src/store", func(code string) {
+		for _, reason := range named.FindAllStringSubmatch(code, -1) {
+			count++
+			if !strings.Contains(operations, "| `"+reason[1]+"` |") {
+				t.Errorf("docs/operations.md does not explain %s of a store", reason[1])
+			}
+		}
+	})
+	if count < 8 {
+		t.Errorf("only %d reasons found", count)
+	}
+}
+
 // The table of rights in docs/security.md is that of the role.
 func TestTheRightsAreDescribed(t *testing.T) {
 	security := page(t, "../../docs/security.md")
