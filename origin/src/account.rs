@@ -4,6 +4,8 @@ use crate::metrics::InFlight;
 use crate::origin::Origin;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
+use http::HeaderValue;
+use http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt;
 use prometheus::IntCounter;
 use std::sync::Arc;
@@ -27,9 +29,10 @@ impl Sending {
     }
 
     /// Counts the answer: its head now, its body as it is sent.
-    pub fn watch(self, response: Response) -> Response {
+    pub fn watch(self, mut response: Response) -> Response {
         let kind = response.extensions().get().copied().unwrap_or(Kind::Other);
         self.origin.metrics().answered(kind, response.status());
+        state_length(&mut response);
         response.map(|body| self.watch_body(kind, body))
     }
 
@@ -56,6 +59,22 @@ impl Sending {
         self.origin
             .metrics()
             .first_byte(kind, self.started.elapsed());
+    }
+}
+
+/// A body that is counted no longer tells its length by itself.
+fn state_length(response: &mut Response) {
+    if let Some(length) = response
+        .body()
+        .size_hint()
+        .exact()
+        .filter(|length| *length > 0)
+    {
+        let value = HeaderValue::from(length);
+        response
+            .headers_mut()
+            .entry(CONTENT_LENGTH)
+            .or_insert(value);
     }
 }
 

@@ -2,6 +2,7 @@
 use crate::caching::Caching;
 use crate::upstream::Fault;
 use axum::response::{IntoResponse, Response};
+use headers::{ContentLength, HeaderMapExt};
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
@@ -83,8 +84,10 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = format!("{}\n", self.sentence());
+        let length = ContentLength(body.len() as u64);
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
+        headers.typed_insert(length);
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("text/plain; charset=utf-8"),

@@ -43,6 +43,8 @@ struct ProblemPage {
     heading: &'static str,
     sentence: &'static str,
     status: u16,
+    /// Whether the same address may play later.
+    may_change: bool,
     style: &'static str,
     icon: &'static str,
 }
@@ -113,6 +115,7 @@ fn refuse(problem: &Problem) -> Response {
         heading: heading(problem),
         sentence: problem.sentence(),
         status: problem.status().as_u16(),
+        may_change: !matches!(problem, Problem::Gone | Problem::Private),
         style: assets::STYLE,
         icon: assets::ICON,
     };

@@ -2,6 +2,7 @@
 //! S3 server where one is installed.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that meets what it did not expect ends there"
@@ -13,4 +14,5 @@ mod library;
 mod lifecycle;
 mod pages;
 mod sharing;
+mod store;
 mod viewer;

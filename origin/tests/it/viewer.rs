@@ -68,7 +68,11 @@ pub fn metrics() -> Arc<Metrics> {
 
 impl Viewer {
     pub fn of(upstream: Arc<dyn Upstream>, terms: Terms) -> Self {
-        let origin = Arc::new(Origin::new(terms, upstream, metrics()));
+        Self::with(upstream, terms, metrics())
+    }
+
+    pub fn with(upstream: Arc<dyn Upstream>, terms: Terms, metrics: Arc<Metrics>) -> Self {
+        let origin = Arc::new(Origin::new(terms, upstream, metrics));
         let readiness = Readiness::default();
         let router = router(Arc::clone(&origin), readiness.clone());
         Self {

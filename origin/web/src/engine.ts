@@ -28,13 +28,21 @@ export interface Engine {
   destroy(): void;
 }
 
-/** Starts to play `source`; Media Source Extensions first, for their quality menu. */
-export function start(media: HTMLMediaElement, source: string, listener: Listener): Engine {
+/** What to play, and from where. */
+export interface Start {
+  /** The master playlist. */
+  source: string;
+  /** Seconds; 0 for the beginning. */
+  at: number;
+}
+
+/** Starts to play; Media Source Extensions first, for their quality menu. */
+export function start(media: HTMLMediaElement, from: Start, listener: Listener): Engine {
   if (Hls.isSupported()) {
-    return new MseEngine(media, source, listener);
+    return new MseEngine(media, from, listener);
   }
   if (media.canPlayType("application/vnd.apple.mpegurl")) {
-    return new NativeEngine(media, source, listener);
+    return new NativeEngine(media, from, listener);
   }
   listener.failed("This browser plays neither Media Source Extensions nor HLS. Try a newer one.");
   return { choose() {}, destroy() {} };
@@ -44,21 +52,30 @@ class MseEngine implements Engine {
   private readonly hls: Hls;
   private recovered = false;
 
-  constructor(media: HTMLMediaElement, source: string, private readonly listener: Listener) {
+  constructor(media: HTMLMediaElement, from: Start, private readonly listener: Listener) {
     // A worker would have to come from a blob, which our policy forbids.
-    this.hls = new Hls({ enableWorker: false, capLevelToPlayerSize: true, backBufferLength: 60 });
+    this.hls = new Hls({
+      enableWorker: false,
+      capLevelToPlayerSize: true,
+      backBufferLength: 60,
+      startPosition: from.at > 0 ? from.at : -1,
+    });
     this.hls.on(Events.MANIFEST_PARSED, () => listener.loaded(this.choices()));
     this.hls.on(Events.LEVEL_SWITCHED, (_, { level }) => listener.switched(this.id(level)));
     this.hls.on(Events.ERROR, (_, error) => this.fail(error));
-    this.hls.loadSource(source);
+    this.hls.loadSource(from.source);
     this.hls.attachMedia(media);
   }
 
   choose(id: string): void {
     const level = this.hls.levels.findIndex((_, index) => this.id(index) === id);
-    this.hls.nextLevel = level;
-    if (level >= 0) {
+    if (level < 0) {
+      this.hls.loadLevel = -1;
+    } else if (level === this.hls.currentLevel) {
       this.hls.loadLevel = level;
+    } else {
+      // What is buffered behind the segment that plays now is fetched anew.
+      this.hls.nextLevel = level;
     }
   }
 
@@ -95,11 +112,14 @@ class MseEngine implements Engine {
 class NativeEngine implements Engine {
   private readonly ends = new AbortController();
 
-  constructor(private readonly media: HTMLMediaElement, source: string, listener: Listener) {
+  constructor(private readonly media: HTMLMediaElement, from: Start, listener: Listener) {
     const options = { signal: this.ends.signal };
-    media.addEventListener("loadedmetadata", () => listener.loaded([]), options);
+    media.addEventListener("loadedmetadata", () => {
+      media.currentTime = from.at;
+      listener.loaded([]);
+    }, options);
     media.addEventListener("error", () => listener.failed(message(0)), options);
-    media.src = source;
+    media.src = from.source;
   }
 
   choose(): void {}

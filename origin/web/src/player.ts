@@ -38,16 +38,13 @@ function load(): void {
   error.hidden = true;
   show("loading");
   const source = new URL(player.dataset.source ?? "", document.baseURI).href;
-  engine = start(media, source, { loaded, switched, failed });
+  engine = start(media, { source, at: resumeAt }, { loaded, switched, failed });
 }
 
 function loaded(choices: Choice[]): void {
   offer(choices);
   play.disabled = false;
   seek.disabled = false;
-  if (resumeAt > 0) {
-    media.currentTime = resumeAt;
-  }
   show("ready");
 }
 
@@ -71,7 +68,8 @@ function switched(id: string): void {
 }
 
 function failed(message: string): void {
-  resumeAt = media.currentTime;
+  // A second failure finds the element at 0 again.
+  resumeAt = media.currentTime || resumeAt;
   media.pause();
   element("error-text").textContent = message;
   error.hidden = false;
@@ -144,10 +142,18 @@ const actions: Record<string, () => void> = {
   " ": toggle,
   k: toggle,
   m: () => mute.click(),
+  f: () => document.getElementById("fullscreen")?.click(),
   ArrowLeft: () => moveTo(media.currentTime - STEP),
   ArrowRight: () => moveTo(media.currentTime + STEP),
   Home: () => moveTo(0),
 };
+
+function fillScreen(): void {
+  const done = document.fullscreenElement
+    ? document.exitFullscreen()
+    : element("stage").requestFullscreen();
+  done.catch(() => undefined); // the browser's owner forbids it: the page stays as it is
+}
 
 function tellSystem(): void {
   if ("mediaSession" in navigator) {
@@ -183,6 +189,7 @@ volume.addEventListener("input", () => {
 seek.addEventListener("input", seeked);
 quality.addEventListener("change", () => engine?.choose(quality.value));
 element("retry").addEventListener("click", load);
+document.getElementById("fullscreen")?.addEventListener("click", fillScreen);
 document.addEventListener("keydown", press);
 
 tellSystem();
