@@ -37,7 +37,8 @@ impl Events {
         K: Resource<DynamicType = ()> + Sync,
     {
         let object = object.object_ref(&());
-        self.publish(EventType::Warning, &object, reason, note).await;
+        self.publish(EventType::Warning, &object, reason, note)
+            .await;
     }
 
     async fn publish(&self, type_: EventType, object: &ObjectReference, reason: &str, note: &str) {

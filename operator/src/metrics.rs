@@ -10,7 +10,7 @@ mod process;
 mod store;
 mod sweep;
 
-pub use job::{JobMetrics, QueueSnapshot, UploadResult, PublishResult};
+pub use job::{JobMetrics, PublishResult, QueueSnapshot, UploadResult};
 pub use kube_requests::CountRequests;
 pub use process::{Controller, GrantResult, ProcessMetrics, ReconcileErrorClass};
 pub use store::{StorageClass, StoreMetrics, StoreObserver};
@@ -111,7 +111,10 @@ mod tests {
         metrics.process.set_leader();
         for line in text(&metrics).lines().filter(|l| l.starts_with("# TYPE")) {
             let name = line.split(' ').nth(2).unwrap();
-            assert!(name.starts_with("vessel_") || name.starts_with("process_"), "{name}");
+            assert!(
+                name.starts_with("vessel_") || name.starts_with("process_"),
+                "{name}"
+            );
         }
     }
 }

@@ -12,14 +12,11 @@ pub use config::{
 
 /// The operator of Vessel: encodes media assets with Kubernetes Jobs and keeps them playing.
 #[derive(Debug, Parser)]
-#[command(name = "vessel-operator", version, args_conflicts_with_subcommands = true)]
+#[command(name = "vessel-operator", version)]
 pub struct Arguments {
-    /// What to do; `run` when nothing is named.
+    /// What to do.
     #[command(subcommand)]
-    pub command: Option<Command>,
-    /// What `run` takes.
-    #[command(flatten)]
-    pub run: Option<RunArguments>,
+    pub command: Command,
 }
 
 /// What to do.
@@ -27,6 +24,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run the operator.
     Run(RunArguments),
+    /// Put one file into a bucket, unless its key is there already; waits for the bucket.
+    PutSample(crate::put_sample::PutSample),
 }
 
 /// What `run` takes.

@@ -120,6 +120,17 @@ impl GrantConfig {
     pub const fn ttl(&self) -> std::time::Duration {
         std::time::Duration::from_secs(self.ttl_seconds)
     }
+
+    /// The names that the endpoint's certificate carries: the one that pods call it by, and
+    /// its long form.
+    pub fn hosts(&self) -> Vec<String> {
+        let host = url::Url::parse(&self.url).ok();
+        let host = host.and_then(|url| url.host_str().map(ToOwned::to_owned));
+        host.map_or_else(Vec::new, |host| {
+            let long = format!("{host}.cluster.local");
+            vec![host, long]
+        })
+    }
 }
 
 /// The store that the chart runs itself.
@@ -235,8 +246,8 @@ fn check(path: &str, config: &Config) -> Result<(), ConfigError> {
     if !(10..=3600).contains(&config.grant.ttl_seconds) {
         return Err(problem("grant.ttlSeconds", "must be between 10 and 3600"));
     }
-    if !config.grant.url.starts_with("https://") {
-        return Err(problem("grant.url", "must begin with https://"));
+    if !config.grant.url.starts_with("https://") || config.grant.hosts().is_empty() {
+        return Err(problem("grant.url", "must be https:// and a host name"));
     }
     if config.limits.max_source_bytes > 5 << 30 {
         return Err(problem(

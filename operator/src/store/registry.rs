@@ -3,11 +3,13 @@
 //! On every replica the registry follows the MediaStores and their credentials; what it says
 //! of readiness is what the leader's last probe wrote into the status, so replicas agree.
 use futures::{Stream, StreamExt};
+use kube::ResourceExt;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
-use vessel_crds::MediaStoreSpec;
-use vessel_storage::bucket::Bucket;
+use vessel_crds::condition::{self, ConditionType};
+use vessel_crds::{MediaStore, MediaStoreSpec};
+use vessel_storage::bucket::{Bucket, Connection};
 use vessel_storage::key::Prefix;
 use vessel_storage::uid::StoreUid;
 
@@ -18,6 +20,7 @@ pub struct Stores(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     stores: RwLock<BTreeMap<String, Arc<StoreHandle>>>,
+    wired: RwLock<BTreeMap<String, Arc<Wired>>>,
     published: RwLock<BTreeMap<String, Published>>,
     changes: watch::Sender<Known>,
 }
@@ -80,6 +83,71 @@ pub struct ReadyStore {
     pub upload: Bucket,
 }
 
+/// A MediaStore as it is written, with the client that its settings make.
+#[derive(Clone, Debug)]
+pub(super) struct Wired {
+    pub store: MediaStore,
+    pub wire: Result<Wire, NotReady>,
+}
+
+/// The clients of one store.
+#[derive(Clone, Debug)]
+pub(super) struct Wire {
+    pub connection: Connection,
+    pub bucket: Bucket,
+    pub upload: Bucket,
+}
+
+impl Wired {
+    fn handle(&self) -> StoreHandle {
+        StoreHandle {
+            name: self.store.name_any(),
+            spec: self.store.spec.clone(),
+            state: self.state(),
+        }
+    }
+
+    /// Ready by the last probe of what is written now; else by its words, or by none yet.
+    fn state(&self) -> StoreState {
+        let wire = match &self.wire {
+            Ok(wire) => wire,
+            Err(not_ready) => return StoreState::NotReady(not_ready.clone()),
+        };
+        let status = self.store.status.as_ref();
+        let condition = status.and_then(|s| condition::find(&s.conditions, ConditionType::Ready));
+        let uid = status.and_then(|s| s.store_uid.as_ref()?.parse().ok());
+        let current = condition.is_some_and(|c| c.observed_generation == self.store.metadata.generation);
+        match (condition, uid) {
+            (Some(condition), Some(uid)) if current && condition.status == "True" => {
+                StoreState::Ready(ReadyStore {
+                    uid,
+                    prefix: Prefix::new(&self.store.spec.prefix),
+                    bucket: wire.bucket.clone(),
+                    upload: wire.upload.clone(),
+                })
+            }
+            (Some(condition), _) if condition.status != "True" => StoreState::NotReady(NotReady {
+                reason: condition.reason.clone(),
+                message: condition.message.clone(),
+            }),
+            _ => StoreState::NotReady(NotReady::unprobed()),
+        }
+    }
+}
+
+impl NotReady {
+    pub(super) fn new(reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    fn unprobed() -> Self {
+        Self::new("Probing", "the store is being probed")
+    }
+}
+
 impl StoreHandle {
     /// The store, if it can be used.
     pub const fn ready(&self) -> Option<&ReadyStore> {
@@ -94,6 +162,7 @@ impl Default for Stores {
     fn default() -> Self {
         Self(Arc::new(Inner {
             stores: RwLock::default(),
+            wired: RwLock::default(),
             published: RwLock::default(),
             changes: watch::Sender::new(Known::default()),
         }))
@@ -139,14 +208,34 @@ impl Stores {
         *self.0.published.write().unwrap_or_else(PoisonError::into_inner) = sums;
     }
 
-    pub(super) fn put(&self, handle: StoreHandle) {
+    /// A store as it is written and wired, whether or not it works.
+    pub(super) fn wired(&self, name: &str) -> Option<Arc<Wired>> {
+        let wired = self.0.wired.read().unwrap_or_else(PoisonError::into_inner);
+        wired.get(name).cloned()
+    }
+
+    /// Every store, as it is written and wired.
+    pub(super) fn all_wired(&self) -> Vec<Arc<Wired>> {
+        let wired = self.0.wired.read().unwrap_or_else(PoisonError::into_inner);
+        wired.values().cloned().collect()
+    }
+
+    pub(super) fn put(&self, wired: Wired) {
+        let handle = wired.handle();
+        let name = handle.name.clone();
+        let mut all = self.0.wired.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(name.clone(), Arc::new(wired));
+        drop(all);
         let mut stores = self.0.stores.write().unwrap_or_else(PoisonError::into_inner);
-        stores.insert(handle.name.clone(), Arc::new(handle));
+        stores.insert(name, Arc::new(handle));
         drop(stores);
         self.bump();
     }
 
     pub(super) fn remove(&self, name: &str) {
+        let mut all = self.0.wired.write().unwrap_or_else(PoisonError::into_inner);
+        all.remove(name);
+        drop(all);
         let mut stores = self.0.stores.write().unwrap_or_else(PoisonError::into_inner);
         stores.remove(name);
         drop(stores);
@@ -157,7 +246,8 @@ impl Stores {
         self.0.changes.send_modify(|known| known.synced = true);
     }
 
-    fn bump(&self) {
+    /// Something about the stores has changed that their readers should look at.
+    pub fn bump(&self) {
         self.0.changes.send_modify(|known| known.revision += 1);
     }
 }

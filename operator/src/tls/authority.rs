@@ -19,6 +19,12 @@ impl GrantAuthority {
         self.0.borrow().clone()
     }
 
+    /// Waits until it was made or read.
+    pub async fn known(&self) {
+        // The sender is ours: it can't go before we do.
+        let _ = self.0.subscribe().wait_for(Option::is_some).await;
+    }
+
     /// It was made or read.
     pub fn set(&self, pem: &str) {
         self.0.send_if_modified(|known| {
