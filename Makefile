@@ -17,8 +17,8 @@ help: ## list the commands
 demo: up ## from nothing to a playing asset, on a cluster of yours (KUBECONFIG) or a new one on this machine
 	@$(cluster) demo
 
-test: $(cluster) ## everything that must hold, with a count at the end
-	@CGO_ENABLED=0 go run -C tests/cluster ./cmd/check $(CURDIR)
+test: $(cluster) ## everything that must hold, with a count at the end; a part of it: make test ONLY=chart
+	@CGO_ENABLED=0 go run -C tests/cluster ./cmd/check $(CURDIR) "$(ONLY)"
 
 up: dist ## start the cluster, build the images and install the release; again: bring them up to date
 	@$(cluster) up
@@ -47,4 +47,4 @@ toolchain:
 	@tests/toolchain
 
 $(cluster): toolchain
-	@CGO_ENABLED=0 go build -C tests/cluster -o $(CURDIR)/$(cluster) ./cmd/cluster
+	@CGO_ENABLED=0 go build -C tests/cluster -buildvcs=false -o $(CURDIR)/$(cluster) ./cmd/cluster

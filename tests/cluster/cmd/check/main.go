@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -15,12 +16,15 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	clone, err := filepath.Abs(os.Args[len(os.Args)-1])
-	if err != nil || len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: check CLONE")
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: check CLONE [PART-OF-A-NAME]")
 		os.Exit(2)
 	}
-	total := runAll(ctx, stages(clone))
+	chosen := stages(os.Args[1])
+	if len(os.Args) > 2 {
+		chosen = slices.DeleteFunc(chosen, func(s stage) bool { return !strings.Contains(s.name, os.Args[2]) })
+	}
+	total := runAll(ctx, chosen)
 	fmt.Printf("\n%d passed, %d failed\n", total.passed, total.failed)
 	if total.failed > 0 || total.passed == 0 {
 		stop()

@@ -18,11 +18,12 @@ import (
 // checker runs commands in one clone.
 type checker struct {
 	clone  string
+	folder string           // of the clone, in which the commands run
 	before machine.Snapshot // of this machine, before the cluster
 }
 
 func stages(clone string) []stage {
-	c := &checker{clone: clone}
+	c := &checker{clone: clone, folder: clone}
 	cluster := c.in("tests/cluster")
 	charts := c.in("charts/tests")
 	web := c.in("origin/web")
@@ -51,25 +52,28 @@ func stages(clone string) []stage {
 }
 
 // in is the same for a folder of the clone.
-func (c *checker) in(folder string) *checker { return &checker{clone: filepath.Join(c.clone, folder)} }
+func (c *checker) in(folder string) *checker {
+	return &checker{clone: c.clone, folder: filepath.Join(c.clone, folder)}
+}
 
 // log is where the output of a command is kept.
 func (c *checker) log(args []string) string {
-	name := strings.NewReplacer("/", "-", " ", "-").Replace(strings.Join(args[:min(3, len(args))], "-"))
-	return filepath.Join(os.TempDir(), "vessel-check", filepath.Base(c.clone)+"-"+name+".log")
+	words := append([]string{filepath.Base(c.folder), filepath.Base(args[0])}, args[1:min(4, len(args))]...)
+	name := strings.NewReplacer("/", "", ".", "").Replace(strings.Join(words, "-"))
+	return filepath.Join(c.clone, ".cluster/check", name+".log")
 }
 
 // plain is one check: that a command succeeds.
 func (c *checker) plain(args ...string) func(context.Context) tally {
 	return func(ctx context.Context) tally {
-		return outcome(run.Command{Args: args, Dir: c.clone, Log: c.log(args)}.Do(ctx))
+		return outcome(run.Command{Args: args, Dir: c.folder, Log: c.log(args)}.Do(ctx))
 	}
 }
 
 // silent is one check: that a command succeeds and prints nothing.
 func (c *checker) silent(args ...string) func(context.Context) tally {
 	return func(ctx context.Context) tally {
-		output, err := run.Command{Args: args, Dir: c.clone}.Output(ctx)
+		output, err := run.Command{Args: args, Dir: c.folder}.Output(ctx)
 		if err == nil && output != "" {
 			err = fmt.Errorf("%s:\n%s", strings.Join(args, " "), output)
 		}
@@ -85,7 +89,7 @@ func (c *checker) counted(count func(output string) tally, args ...string) func(
 }
 
 func (c *checker) count(ctx context.Context, count func(output string) tally, command run.Command) tally {
-	command.Dir, command.Log = c.clone, c.log(command.Args)
+	command.Dir, command.Log = c.folder, c.log(command.Args)
 	err := command.Do(ctx)
 	found := count(read(command.Log))
 	if err == nil && found.passed == 0 {
@@ -112,7 +116,7 @@ func (c *checker) deny(checks ...string) func(context.Context) tally {
 			return outcome(err)
 		}
 		args := append([]string{program, "--locked", "--log-level", "error", "check"}, checks...)
-		return outcome(run.Command{Args: args, Dir: c.clone}.Do(ctx))
+		return outcome(run.Command{Args: args, Dir: c.folder}.Do(ctx))
 	}
 }
 
@@ -123,7 +127,7 @@ func (c *checker) advisories(ctx context.Context) tally {
 	if err != nil {
 		return outcome(err)
 	}
-	if err := (run.Command{Args: []string{program, "fetch", "db"}, Dir: c.clone}).Do(ctx); err != nil {
+	if err := (run.Command{Args: []string{program, "fetch", "db"}, Dir: c.folder}).Do(ctx); err != nil {
 		return tally{passed: 1, note: "SKIPPED: the database of advisories is out of reach"}
 	}
 	return c.deny("advisories")(ctx)

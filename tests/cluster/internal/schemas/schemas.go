@@ -67,7 +67,11 @@ func kindsOf(definition schema) []string {
 	return names
 }
 
+// fileName fills Location; for kubeconform the core group is called as its version.
 func fileName(group, version, kind string) string {
+	if group == "" {
+		group = version
+	}
 	return fmt.Sprintf("%s_%s_%s.json", group, version, strings.ToLower(kind))
 }
 
