@@ -9,7 +9,7 @@ use crate::metrics::{CountRequests, Metrics, MetricsError};
 use crate::server::{self, Health};
 use crate::settings::{ConfigError, RunArguments, Settings};
 use crate::store::{self, Stores, controller::ClusterError};
-use crate::sweep::Graves;
+use crate::sweep::{self, Graves};
 use crate::tls::{Certificate, GrantAuthority, TlsError};
 use crate::{controllers, profile};
 use futures::StreamExt;
@@ -254,9 +254,13 @@ async fn work(
         let (context, stop) = of();
         profile::run(context, stop)
     };
+    let sweeps = {
+        let (context, stop) = of();
+        sweep::run(context, cluster, stop)
+    };
     let (context, stop) = of();
     let jobs = controllers::run(context, stop);
-    let ((), (), jobs) = tokio::join!(stores, profiles, jobs);
+    let ((), (), (), jobs) = tokio::join!(stores, profiles, sweeps, jobs);
     jobs.map_err(|error| RunError::Controllers(Box::new(error)))
 }
 

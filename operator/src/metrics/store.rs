@@ -25,19 +25,16 @@ pub struct StoreMetrics {
 pub enum StorageClass {
     /// Committed renditions that are not dead.
     Published,
-    /// What a tombstone has proved dead and the sweep has not freed yet.
-    Tombstoned,
 }
 
 impl StorageClass {
     /// Every class.
-    pub const ALL: [Self; 2] = [Self::Published, Self::Tombstoned];
+    pub const ALL: [Self; 1] = [Self::Published];
 
     /// The word as it stands in metric labels.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Published => "Published",
-            Self::Tombstoned => "Tombstoned",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which tombstones wait, so that a sweep that has nothing to do costs nothing.
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use vessel_crds::media_store::SweepStatus;
@@ -22,6 +22,7 @@ struct Inner {
 #[derive(Clone, Debug, Default)]
 struct Yard {
     due: BTreeMap<Key, Timestamp>,
+    emptied: BTreeSet<Key>,
     listed: bool,
     message: Option<String>,
 }
@@ -38,7 +39,13 @@ impl Graves {
     /// Every tombstone of a store, as a list has just shown them.
     pub fn list(&self, store: &str, due: BTreeMap<Key, Timestamp>) {
         self.with(store, |yard| {
-            yard.due = due;
+            // What waits to be looked at once more is due later than its tombstone says.
+            yard.emptied.retain(|key| due.contains_key(key));
+            for (key, at) in due {
+                let waits = yard.emptied.contains(&key);
+                let known = yard.due.get(&key).copied().filter(|_| waits);
+                yard.due.insert(key, known.unwrap_or(at));
+            }
             yard.listed = true;
         });
     }
@@ -47,7 +54,21 @@ impl Graves {
     pub fn remove(&self, store: &str, tombstone: &Key) {
         self.with(store, |yard| {
             yard.due.remove(tombstone);
+            yard.emptied.remove(tombstone);
         });
+    }
+
+    /// Nothing is left of what a tombstone marks; it is looked at once more at `again`.
+    pub fn emptied(&self, store: &str, tombstone: Key, again: Timestamp) {
+        self.with(store, |yard| {
+            yard.emptied.insert(tombstone.clone());
+            yard.due.insert(tombstone, again);
+        });
+    }
+
+    /// Whether nothing was left of what a tombstone marks the last time.
+    pub fn was_empty(&self, store: &str, tombstone: &Key) -> bool {
+        self.with(store, |yard| yard.emptied.contains(tombstone))
     }
 
     /// Why the sweep stands still, or what a dry run would delete.
@@ -61,6 +82,11 @@ impl Graves {
             let due = yard.due.iter().filter(|(_, at)| **at <= now);
             due.map(|(key, _)| key.clone()).collect()
         })
+    }
+
+    /// Whether the tombstones of a store were listed.
+    pub fn is_listed(&self, store: &str) -> bool {
+        self.with(store, |yard| yard.listed)
     }
 
     /// How many tombstones of a store wait.
