@@ -7,6 +7,8 @@ cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vessel
 export CARGO_TARGET_DIR ?= $(cache)/target
 # A compiler of Go that is too old fetches the one that it needs.
 export GOTOOLCHAIN ?= auto
+# No program here links C, so none needs its compiler.
+export CGO_ENABLED := 0
 cluster := .cluster/bin/cluster
 # The parts that run in images.
 parts := operator transcoder origin
@@ -18,7 +20,7 @@ demo: up ## from nothing to a playing asset, on a cluster of yours (KUBECONFIG) 
 	@$(cluster) demo
 
 test: $(cluster) ## everything that must hold, with a count at the end; a part of it: make test ONLY=chart
-	@CGO_ENABLED=0 go run -C tests/cluster ./cmd/check $(CURDIR) "$(ONLY)"
+	@go run -C tests/cluster ./cmd/check $(CURDIR) "$(ONLY)"
 
 up: dist ## start the cluster, build the images and install the release; again: bring them up to date
 	@$(cluster) up
@@ -35,16 +37,17 @@ dist: toolchain $(cluster) ## compile the binaries of the images into dist/bin
 images: dist ## build the images and hold their sizes against the budgets
 	@$(cluster) images
 
-generate: toolchain ## write the CRDs anew from the Rust types
+generate: toolchain ## write the CRDs anew from the Rust types, and the schema of the chart's values from them
 	cargo run --quiet --locked --package vessel-crds --bin crdgen
+	go test -C charts/tests ./... -run TestTheSchemaFollowsTheAPI -args -update
 
 fmt: toolchain ## format everything
 	cargo fmt --all
-	gofmt -w tests/cluster
+	gofmt -w tests/cluster charts/tests
 
 .PHONY: toolchain $(cluster)
 toolchain:
 	@tests/toolchain
 
 $(cluster): toolchain
-	@CGO_ENABLED=0 go build -C tests/cluster -buildvcs=false -o $(CURDIR)/$(cluster) ./cmd/cluster
+	@go build -C tests/cluster -buildvcs=false -o $(CURDIR)/$(cluster) ./cmd/cluster
