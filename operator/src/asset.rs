@@ -6,6 +6,8 @@ pub mod allowed;
 pub mod apply;
 pub mod build;
 pub mod finalize;
+#[cfg(test)]
+pub mod fixtures;
 pub mod plan;
 pub mod pointer;
 pub mod publish;

@@ -28,3 +28,6 @@ pub mod store;
 pub mod sweep;
 pub mod tls;
 pub mod work;
+
+#[cfg(test)]
+mod scenarios;

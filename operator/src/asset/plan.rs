@@ -239,3 +239,6 @@ fn freshness(job: Option<&TranscodeJob>, profile: &ChosenProfile) -> Freshness {
         _ => Freshness::Fresh,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,3 +129,6 @@ pub fn became_ready(before: Option<&MediaAssetStatus>, after: &MediaAssetStatus)
     let ready = |status: &MediaAssetStatus| condition::is_true(&status.conditions, ConditionType::Ready);
     ready(after) && !before.is_some_and(ready)
 }
+
+#[cfg(test)]
+mod tests;

@@ -253,3 +253,6 @@ fn chosen(name: &str, choices: &Choices) -> Result<ChosenProfile, Blocked> {
         }),
     })
 }
+
+#[cfg(test)]
+mod tests;

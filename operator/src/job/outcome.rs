@@ -274,3 +274,6 @@ fn unexplained(evidence: &Evidence) -> Ended {
     };
     Ended::new(FailureReason::Internal, message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,3 +140,6 @@ fn failure_policy() -> PodFailurePolicy {
     }
 }
 
+
+#[cfg(test)]
+mod tests;

@@ -272,3 +272,6 @@ fn output(committed: &Committed) -> Output {
 pub const fn owns_progress(applied: &Applied) -> bool {
     matches!(applied, Applied::Started(_) | Applied::Committed(_))
 }
+
+#[cfg(test)]
+mod tests;

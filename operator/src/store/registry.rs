@@ -246,6 +246,13 @@ impl Stores {
         self.0.changes.send_modify(|known| known.synced = true);
     }
 
+    /// A store that is what a test says it is.
+    #[cfg(test)]
+    pub(crate) fn put_handle(&self, handle: Arc<StoreHandle>) {
+        let mut stores = self.0.stores.write().unwrap_or_else(PoisonError::into_inner);
+        stores.insert(handle.name.clone(), handle);
+    }
+
     /// Something about the stores has changed that their readers should look at.
     pub fn bump(&self) {
         self.0.changes.send_modify(|known| known.revision += 1);

@@ -1,0 +1,8 @@
+//! The operator against an apiserver and a bucket in memory: what has to hold whoever writes
+//! first, and wherever a process dies.
+mod apiserver;
+mod bucket;
+mod crashes;
+mod races;
+mod settled;
+mod world;

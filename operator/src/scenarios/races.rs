@@ -1,0 +1,192 @@
+//! Others write too.
+use super::world::{ASSETS, JOBS, TRANSCODES, World};
+use crate::asset::fixtures::uid;
+use crate::metrics::ReconcileErrorClass;
+use crate::{asset, job};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The one TranscodeJob.
+fn transcode(world: &World) -> Value {
+    let mut jobs = world.api.all("/transcodejobs/");
+    assert_eq!(jobs.len(), 1);
+    jobs.remove(0)
+}
+
+fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
+    let conditions = object["status"]["conditions"].as_array().unwrap();
+    conditions.iter().find(|condition| condition["type"] == kind).unwrap()
+}
+
+/// A world in which the TranscodeJob is there, but has not been looked at.
+async fn with_transcode() -> World {
+    let world = World::new().await;
+    let mut process = world.process();
+    for _ in 0..4 {
+        process.watch();
+        for asset in process.leader.caches.assets.state() {
+            asset::reconcile(asset, Arc::clone(&process.leader)).await.unwrap();
+        }
+    }
+    world
+}
+
+#[tokio::test]
+async fn a_foreign_job_of_our_name_is_a_condition_and_never_touched() {
+    let world = with_transcode().await;
+    let name = format!("{}-1", transcode(&world)["metadata"]["name"].as_str().unwrap());
+    let foreign = json!({"metadata": {"name": name, "namespace": "music", "labels": {}}, "spec": {"parallelism": 7}});
+    world.api.put(&format!("{JOBS}/{name}"), foreign);
+    let before = world.api.get(&format!("{JOBS}/{name}"));
+    let mut process = world.process();
+    process.settle().await;
+    assert_eq!(world.api.get(&format!("{JOBS}/{name}")), before);
+    assert_eq!(condition(&transcode(&world), "Admitted")["reason"], "NameTaken");
+
+    // Once it is gone, the job goes on by itself.
+    world.api.remove(&format!("{JOBS}/{name}"));
+    process.settle().await;
+    assert_eq!(transcode(&world)["status"]["attemptsStarted"], 1);
+}
+
+#[tokio::test]
+async fn a_foreign_transcodejob_of_our_name_is_a_condition() {
+    let world = with_transcode().await;
+    let ours = transcode(&world);
+    let name = ours["metadata"]["name"].as_str().unwrap().to_owned();
+    let path = format!("{TRANSCODES}/{name}");
+    world.api.remove(&path);
+    let mut foreign = ours;
+    foreign["metadata"]["ownerReferences"] = json!([]);
+    foreign["metadata"]["finalizers"] = json!([]);
+    world.api.put(&path, foreign);
+    let mut process = world.process();
+    process.settle().await;
+    let asset = world.api.get(&format!("{ASSETS}/night-drive")).unwrap();
+    assert_eq!(condition(&asset, "Ready")["reason"], "NameTaken");
+    assert_eq!(world.api.all("/jobs/"), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_stale_cache_starts_nothing() {
+    let world = with_transcode().await;
+    let mut process = world.process();
+    process.watch();
+    // Somebody else writes after the cache was filled: another leader, for one.
+    let path = format!("{TRANSCODES}/{}", transcode(&world)["metadata"]["name"].as_str().unwrap());
+    world.api.change(&path, &json!({"metadata": {"labels": {"touched": "yes"}}}));
+    process.look().await;
+    assert_eq!(world.api.all("/jobs/"), Vec::<Value>::new());
+    process.settle().await;
+    assert_eq!(world.api.all("/jobs/").len(), 1);
+}
+
+#[tokio::test]
+async fn a_status_that_somebody_else_wrote_first_is_observed_again() {
+    let world = World::new().await;
+    let mut process = world.process();
+    process.settle().await;
+    world.pods_commit();
+    process.watch();
+    let path = format!("{TRANSCODES}/{}", transcode(&world)["metadata"]["name"].as_str().unwrap());
+    world.api.change(&path, &json!({"status": {"progressPercent": 50}}));
+    for job in process.leader.caches.transcodes.state() {
+        let error = job::reconcile(job, Arc::clone(&process.leader)).await.unwrap_err();
+        assert_eq!(error.class(), ReconcileErrorClass::Conflict);
+    }
+    process.settle().await;
+    assert_eq!(transcode(&world)["status"]["phase"], "Ready");
+}
+
+#[tokio::test]
+async fn two_leaders_at_once_start_one_attempt() {
+    let world = with_transcode().await;
+    let (mut one, mut other) = (world.process(), world.process());
+    one.watch();
+    other.watch();
+    tokio::join!(one.look(), other.look());
+    one.settle().await;
+    other.settle().await;
+    assert_eq!(world.api.all("/jobs/").len(), 1);
+    assert_eq!(transcode(&world)["status"]["attemptsStarted"], 1);
+}
+
+#[tokio::test]
+async fn a_job_that_is_void_when_its_pointer_is_written_is_replaced() {
+    let world = World::new().await;
+    let mut process = world.process();
+    process.settle().await;
+    world.pods_commit();
+    // The job is recorded as committed; then the sweep voids the commit.
+    process.watch();
+    for job in process.leader.caches.transcodes.state() {
+        job::reconcile(job, Arc::clone(&process.leader)).await.unwrap();
+    }
+    let first = transcode(&world)["metadata"]["uid"].clone();
+    let commit = world.objects.keys("/commit.json").remove(0);
+    world.objects.put(&commit, br#"{"void":true}"#);
+    for _ in 0..6 {
+        process.watch();
+        process.look().await;
+        let asset = world.api.get(&format!("{ASSETS}/night-drive")).unwrap();
+        assert_ne!(asset["status"]["phase"], "Ready");
+    }
+    assert_ne!(transcode(&world)["metadata"]["uid"], first);
+    world.pods_commit();
+    process.settle().await;
+    let asset = world.api.get(&format!("{ASSETS}/night-drive")).unwrap();
+    assert_eq!(asset["status"]["phase"], "Ready");
+}
+
+#[tokio::test]
+async fn a_late_writer_never_gives_a_name_back_to_a_dead_asset() {
+    let world = World::new().await;
+    let mut late = world.process();
+    late.settle().await;
+    world.pods_commit();
+    late.watch();
+    for job in late.leader.caches.transcodes.state() {
+        job::reconcile(job, Arc::clone(&late.leader)).await.unwrap();
+    }
+    late.watch();
+    // Meanwhile the asset was deleted and made anew under the same name, and bears it.
+    let path = format!("{ASSETS}/night-drive");
+    let reborn = uid("reborn");
+    world.api.remove(&path);
+    world.asset("night-drive", &json!({}));
+    world.api.change(&path, &json!({"metadata": {"uid": reborn}}));
+    let name = json!({"revision": 1, "assetUID": reborn});
+    world.objects.put("vessel/names/music/night-drive.json", name.to_string());
+    late.look().await;
+    assert_eq!(world.objects.json("vessel/names/music/night-drive.json"), Some(name));
+}
+
+#[tokio::test]
+async fn a_job_deleted_by_hand_after_its_success_runs_nothing_again() {
+    let world = World::new().await;
+    let mut process = world.process();
+    process.settle().await;
+    world.pods_commit();
+    process.settle().await;
+    for job in world.api.all("/jobs/") {
+        world.api.remove(&format!("{JOBS}/{}", job["metadata"]["name"].as_str().unwrap()));
+    }
+    process.settle().await;
+    assert_eq!(world.api.all("/jobs/"), Vec::<Value>::new());
+    assert_eq!(transcode(&world)["status"]["attemptsStarted"], 1);
+}
+
+#[tokio::test]
+async fn a_transcodejob_that_nobody_should_have_written_is_not_worked_on() {
+    let world = with_transcode().await;
+    let job = transcode(&world);
+    let path = format!("{TRANSCODES}/{}", job["metadata"]["name"].as_str().unwrap());
+    world.api.change(&path, &json!({"spec": {"work": {"sourceVersion": "forged"}}}));
+    let mut process = world.process();
+    process.watch();
+    for job in process.leader.caches.transcodes.state() {
+        job::reconcile(job, Arc::clone(&process.leader)).await.unwrap();
+    }
+    assert_eq!(world.api.all("/jobs/"), Vec::<Value>::new());
+    assert_eq!(condition(&transcode(&world), "Admitted")["reason"], "Untrusted");
+}
