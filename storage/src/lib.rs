@@ -11,6 +11,8 @@ pub mod claim;
 pub mod commit;
 pub mod content;
 pub mod digest;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod grant;
 pub mod key;
 pub mod manifest;
