@@ -13,6 +13,7 @@ pub mod kind;
 pub mod metrics;
 pub mod objects;
 pub mod origin;
+pub mod outage;
 pub mod path;
 pub mod playlist;
 pub mod problem;

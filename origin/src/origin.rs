@@ -4,6 +4,7 @@ use crate::deliver;
 use crate::documents::{Documents, Lifetimes};
 use crate::metrics::Metrics;
 use crate::objects::Objects;
+use crate::outage::Outage;
 use crate::path::{AssetName, Format, Label, Target};
 use crate::problem::Problem;
 use crate::texts::Texts;
@@ -39,6 +40,7 @@ pub struct Origin {
     texts: Texts,
     objects: Objects,
     metrics: Arc<Metrics>,
+    outage: Outage,
 }
 
 impl Origin {
@@ -62,6 +64,7 @@ impl Origin {
             ),
             objects: Objects::new(object_bytes, upstream, Arc::clone(&metrics)),
             metrics,
+            outage: Outage::default(),
             terms,
         }
     }
@@ -88,7 +91,7 @@ impl Origin {
             .documents
             .named(name)
             .await
-            .map_err(|fault| told(&fault))?;
+            .map_err(|fault| self.told(&fault))?;
         let pointer = pointer.ok_or(Problem::NotFound)?;
         match (pointer.state, pointer.visibility) {
             (PointerState::Withdrawn, _) => Err(Problem::Gone),
@@ -153,11 +156,19 @@ impl Origin {
         }
     }
 
+    /// The viewer hears a sentence, the log the whole story.
+    fn told(&self, fault: &Fault) -> Problem {
+        if *fault != Fault::Missing {
+            self.outage.tell(fault);
+        }
+        Problem::from(fault.clone())
+    }
+
     /// What to say of a fault. A missing object may have been swept (410), may never have been
     /// there (404), or is lost (404, and somebody is told): its asset's pointer knows.
     async fn blame(&self, fault: Fault, folder: ExecutionFolder, path: &ObjectPath) -> Problem {
         if fault != Fault::Missing {
-            return told(&fault);
+            return self.told(&fault);
         }
         let pointer = self.documents.pointer(folder.job.asset).await;
         let Ok(Some(pointer)) = pointer else {
@@ -193,12 +204,4 @@ fn described<'a>(
         job: rendition.job_uid,
     };
     Some((folder.execution(rendition.pod_uid), path))
-}
-
-/// The viewer hears a sentence, the log the whole story.
-fn told(fault: &Fault) -> Problem {
-    if *fault != Fault::Missing {
-        tracing::error!(error = %fault, "the store failed a request");
-    }
-    Problem::from(fault.clone())
 }

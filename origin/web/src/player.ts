@@ -34,6 +34,8 @@ function show(state: State): void {
 }
 
 function load(): void {
+  // An engine that ends, or fails at once, leaves the element at 0.
+  resumeAt = media.currentTime || resumeAt;
   engine?.destroy();
   error.hidden = true;
   show("loading");
@@ -68,8 +70,6 @@ function switched(id: string): void {
 }
 
 function failed(message: string): void {
-  // A second failure finds the element at 0 again.
-  resumeAt = media.currentTime || resumeAt;
   media.pause();
   element("error-text").textContent = message;
   error.hidden = false;
