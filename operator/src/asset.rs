@@ -12,6 +12,7 @@ pub mod plan;
 pub mod pointer;
 pub mod publish;
 mod report;
+pub mod retention;
 pub mod source;
 pub mod status;
 pub mod validate;
@@ -184,6 +185,7 @@ async fn let_go(asset: &Asset, leader: &Leader) -> Result<Action, Error> {
     let finalized = finalize::finalize(asset, leader).await.map_err(Error::Finalize)?;
     Ok(match finalized {
         Finalized::Done => Action::await_change(),
+        Finalized::Ending => Action::requeue(FINALIZE_RETRY),
         Finalized::Waits(why) => {
             report::leaving(asset, &why, leader).await?;
             Action::requeue(FINALIZE_RETRY)

@@ -103,6 +103,7 @@ async fn let_go(job: &Transcode, leader: &Leader) -> Result<Action, Error> {
     let finalized = finalize::finalize(job, leader).await.map_err(Error::Finalize)?;
     Ok(match finalized {
         Finalized::Done => Action::await_change(),
+        Finalized::Ending => Action::requeue(FINALIZE_RETRY),
         Finalized::Waits(why) => {
             tracing::info!(name = ?job.meta().name, %why, "a finalizer waits for its store");
             Action::requeue(FINALIZE_RETRY)

@@ -53,7 +53,7 @@ pub async fn finalize(asset: &Asset, leader: &Leader) -> Result<Finalized, WorkE
         return Ok(Finalized::Waits(why));
     }
     if !jobs.is_empty() {
-        return Ok(Finalized::Waits("its TranscodeJobs are being ended".to_owned()));
+        return Ok(Finalized::Ending);
     }
     apiserver::remove_finalizer(&leader.context.client, &stub(asset)).await?;
     Ok(Finalized::Done)

@@ -1,5 +1,5 @@
 //! What metrics and Events tell of an asset, once, on the write that records it.
-use super::Error;
+use super::{Error, retention};
 use super::source::Located;
 use super::status::{Outcome, became_ready};
 use crate::apiserver::write_status;
@@ -27,6 +27,11 @@ pub async fn report(
             let note = format!("TranscodeJob {} makes the profile {}", job.name_any(), job.spec.work.profile_name);
             context.events.normal(asset, "JobCreated", &note).await;
         }
+    }
+    let seen = before.is_some_and(|before| before.observed_generation == status.observed_generation);
+    if let Some(fields) = retention::not_acted_on(asset).filter(|_| !seen) {
+        let note = format!("{fields}: not acted on by this version of Vessel; the storage stays until the asset is deleted");
+        context.events.warning(asset, "RetentionNotActedOn", &note).await;
     }
     if became_ready(before, status) {
         ready_in(asset, status, context);

@@ -24,6 +24,8 @@ use vessel_storage::tombstone::{Cause, Target};
 pub enum Finalized {
     /// The finalizer is gone.
     Done,
+    /// What it deleted is on its way out; an event will tell.
+    Ending,
     /// The store can't be reached; why, and what to do.
     Waits(String),
 }

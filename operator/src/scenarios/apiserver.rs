@@ -124,8 +124,10 @@ impl State {
         if dying && !self.last_write_lands {
             return None;
         }
-        self.writes.push(format!("{method} {path}"));
         let answer = self.write(method, path, kind, body);
+        if answer.0 < 300 {
+            self.writes.push(format!("{method} {path}"));
+        }
         (!dying).then_some(answer)
     }
 

@@ -1,8 +1,8 @@
 //! An S3 server in memory: GET, HEAD, and PUT with its conditions.
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -67,11 +67,11 @@ fn etag(body: &[u8]) -> String {
 async fn answer(
     State(objects): State<Objects>,
     method: Method,
-    Path(path): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let key = path.strip_prefix("vessel/").unwrap_or_default().to_owned();
+    let key = uri.path().strip_prefix("/vessel/").unwrap_or_default().to_owned();
     let mut objects = objects.0.lock().unwrap();
     objects.1 += 1;
     if key.is_empty() {

@@ -38,8 +38,6 @@ pub const ASSETS: &str = "/apis/vessel.media/v1alpha1/namespaces/music/mediaasse
 pub const TRANSCODES: &str = "/apis/vessel.media/v1alpha1/namespaces/music/transcodejobs";
 /// Where batch Jobs of the namespace lie.
 pub const JOBS: &str = "/apis/batch/v1/namespaces/music/jobs";
-/// Where pods of the namespace lie.
-pub const PODS: &str = "/api/v1/namespaces/music/pods";
 
 /// The cluster and its bucket: what outlives a process.
 #[derive(Clone, Debug)]
@@ -260,14 +258,18 @@ impl Process {
         fill(&mut self.pods, self.world.api.all("/pods/"));
     }
 
-    /// Looks once at everything that the caches show, whatever comes of it.
-    pub async fn look(&self) {
+    /// Looks once at everything that the caches show; what failed.
+    pub async fn look(&self) -> Vec<String> {
+        let mut errors = Vec::new();
         for asset in self.leader.caches.assets.state() {
-            let _ = asset::reconcile(asset, Arc::clone(&self.leader)).await;
+            let result = asset::reconcile(asset, Arc::clone(&self.leader)).await;
+            errors.extend(result.err().map(|error| error.to_string()));
         }
         for job in self.leader.caches.transcodes.state() {
-            let _ = job::reconcile(job, Arc::clone(&self.leader)).await;
+            let result = job::reconcile(job, Arc::clone(&self.leader)).await;
+            errors.extend(result.err().map(|error| error.to_string()));
         }
+        errors
     }
 
     /// Looks until nothing is written any more, with the watches catching up in between.
@@ -275,8 +277,10 @@ impl Process {
         for _ in 0..40 {
             self.watch();
             self.world.api.take_writes();
-            self.look().await;
-            if self.world.api.take_writes().is_empty() {
+            let errors = self.look().await;
+            let wrote = !self.world.api.take_writes().is_empty();
+            if !wrote {
+                assert_eq!(errors, Vec::<String>::new());
                 return;
             }
         }

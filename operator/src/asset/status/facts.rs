@@ -2,6 +2,7 @@
 //! matters most.
 use super::Outcome;
 use crate::asset::apply::{Applied, Playing};
+use crate::asset::retention;
 use crate::asset::plan::{Freshness, Plan, Wanted, is_committed};
 use crate::asset::source::Located;
 use crate::human;
@@ -220,9 +221,13 @@ fn failed(wanted: &Wanted) -> bool {
 fn finished(asset: &MediaAsset, applied: &Applied) -> Standing {
     match &applied.playing {
         Playing::Published { .. } => {
-            let message = match asset.spec.visibility {
+            let who = match asset.spec.visibility {
                 Visibility::Public => "plays for everybody",
                 Visibility::Private => "plays for those who hold a signed URL: the asset is Private; spec.visibility: Public on a new asset lets everybody play it",
+            };
+            let message = match retention::not_acted_on(asset) {
+                Some(fields) => format!("{who}; {fields}: not acted on by this version of Vessel, the storage stays"),
+                None => who.to_owned(),
             };
             Standing::new(Way::Ready, "Published", message)
         }
