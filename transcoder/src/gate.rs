@@ -34,8 +34,11 @@ pub struct RungLength {
 /// (a) to (c) for the decoder: the source is whole and was understood.
 pub fn decoded(ended: &Ended, samples: Samples, declared: DeclaredLength) -> Result<Decoded, Stop> {
     ended.surroundings()?;
-    let decode_errors = decode_errors(&ended.log, samples)?;
+    let counts = Counts::of(&ended.log);
+    counts.mostly_decoded(&ended.log, samples)?;
+    // A cut in the middle of a packet breaks that one too: the cut is what to say.
     whole(samples, declared)?;
+    counts.almost_all_decoded(&ended.log)?;
     ended.source_fault("the source can't be decoded")?;
     if let Some(marker) = &ended.log.marker {
         return Err(invalid(format!(
@@ -45,33 +48,57 @@ pub fn decoded(ended: &Ended, samples: Samples, declared: DeclaredLength) -> Res
     }
     Ok(Decoded {
         samples,
-        decode_errors,
+        decode_errors: counts.errors,
     })
 }
 
-/// (b): something was decoded, and at most one packet in a hundred was not.
-fn decode_errors(log: &LogFacts, samples: Samples) -> Result<u64, Failure> {
-    let packets = log.inputs.iter().map(|input| input.packets).sum::<u64>();
-    let errors = log
-        .inputs
-        .iter()
-        .map(|input| input.decode_errors)
-        .sum::<u64>();
-    if packets > 0 && errors * 100 > packets {
-        return Err(invalid(format!(
-            "{errors} of {packets} packets can't be decoded: the source is encrypted or damaged; {}",
-            log.summary()
-        )));
+/// (b): what became of the packets.
+#[derive(Clone, Copy, Debug)]
+struct Counts {
+    packets: u64,
+    errors: u64,
+}
+
+impl Counts {
+    fn of(log: &LogFacts) -> Self {
+        Self {
+            packets: log.inputs.iter().map(|input| input.packets).sum(),
+            errors: log.inputs.iter().map(|input| input.decode_errors).sum(),
+        }
     }
-    if samples.0 == 0 {
+
+    /// Something was decoded at all.
+    fn mostly_decoded(self, log: &LogFacts, samples: Samples) -> Result<(), Failure> {
+        if self.errors * 2 > self.packets {
+            return Err(self.undecodable("encrypted or damaged", log));
+        }
+        if samples.0 > 0 {
+            return Ok(());
+        }
         let why = if log.errors.is_empty() {
             String::new()
         } else {
             format!("; {}", log.summary())
         };
-        return Err(invalid(format!("no audio: nothing could be decoded{why}")));
+        Err(invalid(format!("no audio: nothing could be decoded{why}")))
     }
-    Ok(errors)
+
+    /// At most one packet in a hundred was not.
+    fn almost_all_decoded(self, log: &LogFacts) -> Result<(), Failure> {
+        if self.errors * 100 <= self.packets {
+            return Ok(());
+        }
+        Err(self.undecodable("damaged", log))
+    }
+
+    fn undecodable(self, state: &str, log: &LogFacts) -> Failure {
+        invalid(format!(
+            "{} of {} packets can't be decoded: the source is {state}; {}",
+            self.errors,
+            self.packets,
+            log.summary()
+        ))
+    }
 }
 
 /// (c): what the container counts is there, up to half a second or one percent.
@@ -143,6 +170,7 @@ pub fn verification(message: impl std::fmt::Display) -> Stop {
 mod tests {
     use super::*;
     use crate::ffmpeg::log::InputCount;
+    use DeclaredLength::{Estimated, Exact, Unknown};
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
@@ -172,11 +200,11 @@ mod tests {
 
     #[test]
     fn a_failing_decoder_blames_the_source() {
-        let result = decoded(&ended(1 << 8, 100, 0), Samples(1), DeclaredLength::Unknown);
+        let result = decoded(&ended(1 << 8, 100, 0), Samples(1), Unknown);
         assert_eq!(reason(result).0, FailureReason::SourceInvalid);
-        let crash = decoded(&ended(11, 100, 0), Samples(1), DeclaredLength::Unknown);
+        let crash = decoded(&ended(11, 100, 0), Samples(1), Unknown);
         assert_eq!(reason(crash).0, FailureReason::SourceInvalid);
-        let killed = decoded(&ended(9, 100, 0), Samples(1), DeclaredLength::Unknown);
+        let killed = decoded(&ended(9, 100, 0), Samples(1), Unknown);
         assert_eq!(reason(killed).0, FailureReason::OutOfMemory);
     }
 
@@ -184,7 +212,7 @@ mod tests {
     fn a_sandbox_that_was_refused_blames_the_node() {
         let mut refused = ended(1 << 8, 1, 0);
         refused.log.refusal = Some("no Landlock".to_owned());
-        let result = decoded(&refused, Samples(0), DeclaredLength::Unknown);
+        let result = decoded(&refused, Samples(0), Unknown);
         assert_eq!(reason(result).0, FailureReason::Internal);
     }
 
@@ -192,7 +220,7 @@ mod tests {
     fn markers_are_found_although_the_exit_code_is_0() {
         let mut marked = ended(0, 100, 0);
         marked.log.marker = Some("Error during demuxing".to_owned());
-        let result = decoded(&marked, Samples(1), DeclaredLength::Unknown);
+        let result = decoded(&marked, Samples(1), Unknown);
         assert_eq!(reason(result).0, FailureReason::SourceInvalid);
         assert_eq!(
             reason(encoded(&marked)).0,
@@ -207,17 +235,11 @@ mod tests {
 
     #[test]
     fn one_packet_in_a_hundred_may_be_broken() {
-        let judge = |packets, errors| {
-            decoded(
-                &ended(0, packets, errors),
-                Samples(SECOND),
-                DeclaredLength::Unknown,
-            )
-        };
+        let judge = |packets, errors| decoded(&ended(0, packets, errors), Samples(SECOND), Unknown);
         assert_eq!(judge(200, 2).unwrap().decode_errors, 2);
         assert!(reason(judge(200, 3)).1.contains("3 of 200 packets"));
         assert!(reason(judge(432, 432)).1.contains("encrypted"));
-        let nothing = decoded(&ended(0, 0, 0), Samples(0), DeclaredLength::Unknown);
+        let nothing = decoded(&ended(0, 0, 0), Samples(0), Unknown);
         assert!(reason(nothing).1.contains("no audio"));
     }
 
@@ -225,7 +247,6 @@ mod tests {
     fn a_declared_length_holds_where_it_is_exact() {
         let judge =
             |millis, declared| decoded(&ended(0, 1000, 0), Samples::from_millis(millis), declared);
-        use DeclaredLength::{Estimated, Exact, Unknown};
         assert_eq!(
             reason(judge(1700, Exact(60_000))).1,
             "truncated: 1.7 of 60.0 s"
@@ -234,6 +255,8 @@ mod tests {
         assert!(judge(59_300, Exact(60_000)).is_err());
         assert!(judge(990_000, Exact(1_000_000)).is_ok());
         assert!(judge(989_000, Exact(1_000_000)).is_err());
+        let cut = decoded(&ended(0, 30, 1), Samples::from_millis(1700), Exact(60_000));
+        assert_eq!(reason(cut).1, "truncated: 1.7 of 60.0 s");
         assert!(judge(61_000, Exact(60_000)).is_ok());
         assert!(judge(40_000, Estimated(99_200)).is_ok());
         assert!(judge(1, Unknown).is_ok());

@@ -18,7 +18,7 @@ pub const CONNECT: Duration = Duration::from_secs(10);
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(30);
 /// How long a call is repeated: an operator that is being replaced is back by then.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The client of the grant endpoint.
 #[derive(Clone, Debug)]

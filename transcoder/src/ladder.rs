@@ -247,6 +247,7 @@ impl AudioPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Channels::{Mono, Stereo};
     use proptest::prelude::*;
     use vessel_crds::encoding::AudioLadder;
     use vessel_storage::order::SandboxMode;
@@ -307,7 +308,6 @@ mod tests {
 
     #[test]
     fn rungs_above_the_source_are_dropped() {
-        use Channels::{Mono, Stereo};
         let cases = [
             (
                 track("flac", 2, Some(700_000)),
@@ -353,8 +353,8 @@ mod tests {
             (vec![cover.clone(), plain.clone(), plain], (1, 0)),
         ];
         for (tracks, expected) in cases {
-            let plan = plan(&encoding(), &probe(tracks), &limits()).unwrap();
-            assert_eq!((plan.track_index, plan.audio.track), expected);
+            let made = plan(&encoding(), &probe(tracks), &limits()).unwrap();
+            assert_eq!((made.track_index, made.audio.track), expected);
         }
         let none = plan(&encoding(), &probe(vec![cover]), &limits()).unwrap_err();
         assert!(none.to_string().contains("no audio"), "{none}");
@@ -412,7 +412,7 @@ mod tests {
             rate in prop::option::of(0..400_000_u64),
             mono in any::<bool>(),
         ) {
-            let channels = if mono { Channels::Mono } else { Channels::Stereo };
+            let channels = if mono { Mono } else { Stereo };
             let kept = rungs(&wanted, &track("mp3", 2, rate), channels);
             let kept: Vec<u32> = kept.iter().map(|rung| rung.bitrate_kbps).collect();
             let lowest = wanted.iter().min().copied().unwrap();
@@ -428,7 +428,7 @@ mod tests {
             let frames = seconds * SAMPLE_RATE / FRAME_SAMPLES;
             let plan = AudioPlan {
                 track: 0,
-                channels: Channels::Stereo,
+                channels: Stereo,
                 limiter: Limiter::Off,
                 rungs: Vec::new(),
                 frames_per_segment: frames,

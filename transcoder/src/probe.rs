@@ -92,8 +92,8 @@ struct ProgramVersion {
 
 #[derive(Debug, Default, Deserialize)]
 struct Format {
-    #[serde(default)]
-    format_name: String,
+    #[serde(default, rename = "format_name")]
+    name: String,
     duration: Option<String>,
     bit_rate: Option<String>,
 }
@@ -146,7 +146,9 @@ pub async fn probe(sandbox: &Sandbox, source: &Path) -> Result<Probe, Stop> {
 /// Whether ffprobe understood the source at all.
 fn judge(ended: &Ended) -> Result<(), Stop> {
     ended.surroundings()?;
-    let unlisted = |line: &String| line.contains("not on whitelist");
+    // Playlists are recognized only under names that they never have here.
+    let unlisted =
+        |line: &String| line.contains("not on whitelist") || line.contains("Not detecting m3u8");
     if !ended.status.success() && ended.log.errors.iter().any(unlisted) {
         return Err(failed(
             FailureReason::SourceUnsupported,
@@ -175,7 +177,7 @@ fn read(json: &[u8], length_source: LengthSource) -> Result<Probe, Stop> {
             .iter()
             .map(|stream| track(stream, &lengths))
             .collect(),
-        container: clipped(&report.format.format_name, 128),
+        container: clipped(&report.format.name, 128),
         ffmpeg_version: report.program_version.version,
     })
 }
@@ -243,7 +245,7 @@ impl Lengths<'_> {
         });
         let exact_format = self
             .format
-            .format_name
+            .name
             .split(',')
             .any(|name| EXACT_FORMATS.contains(&name));
         let exact = exact_format && self.source == LengthSource::Container;
@@ -337,6 +339,9 @@ impl ProbedTrack {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use DeclaredLength::{Estimated, Exact};
+    use LengthSource::{BitRate, Container};
+    use TrackKind::{Data, Image, Subtitle, Video};
     use proptest::prelude::*;
 
     fn only_length(format: &str, json: &str, source: LengthSource) -> DeclaredLength {
@@ -351,8 +356,6 @@ mod tests {
         let stream = r#"{"codec_type":"audio","duration":"10.0"}"#;
         let bare = r#"{"codec_type":"audio"}"#;
         let tagged = r#"{"codec_type":"audio","tags":{"DURATION":"00:01:00.500000000"}}"#;
-        use DeclaredLength::{Estimated, Exact};
-        use LengthSource::{BitRate, Container};
         let cases = [
             ("flac", stream, Container, Exact(10_000)),
             ("mp3", stream, Container, Exact(10_000)),
@@ -376,9 +379,8 @@ mod tests {
     fn cover_art_is_an_image_and_not_moving_pictures() {
         let json = br#"{"streams":[{"codec_type":"video","disposition":{"attached_pic":1}},
             {"codec_type":"video"},{"codec_type":"subtitle"},{"codec_type":"data"}]}"#;
-        let probe = read(json, LengthSource::Container).unwrap();
+        let probe = read(json, Container).unwrap();
         let kinds: Vec<TrackKind> = probe.tracks.iter().map(|track| track.kind).collect();
-        use TrackKind::{Data, Image, Subtitle, Video};
         assert_eq!(kinds, [Image, Video, Subtitle, Data]);
     }
 

@@ -205,8 +205,9 @@ impl Execution {
             limits: &self.settings.limits,
             board: &self.board,
         };
-        let (encoded, ()) = tokio::try_join!(encode::encode(&encoder, queue), uploader.run())?;
-        Ok((encoded, uploader))
+        let work = encode::encode(&encoder, queue);
+        let (made, ()) = tokio::try_join!(work, uploader.run())?;
+        Ok((made, uploader))
     }
 
     fn uploader(&self) -> (Uploader, crate::upload::UploadQueue) {

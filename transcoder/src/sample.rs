@@ -15,6 +15,10 @@ const CHORDS: [[f64; 3]; 4] = [
 ];
 /// Length of a chord in seconds.
 const CHORD: u32 = 4;
+/// Chords of a round.
+const ROUND: u32 = 4;
+/// Samples a second.
+const RATE: u32 = 44_100;
 
 /// Why there is no sample.
 #[derive(Debug, thiserror::Error)]
@@ -80,55 +84,49 @@ fn write(tools: &Toolbox, output: &Path) -> Result<(), SampleError> {
 }
 
 /// The filter graph: an arpeggio that wanders between the ears, over a soft pad and a bass,
-/// faded at both ends.
+/// faded at both ends. One round of the chords is computed, then repeated.
 fn music() -> String {
-    let arpeggio = format!("0.30*{}", plucked(4, 2.0));
-    let answer = format!("0.22*{}", plucked(3, 4.0));
-    let left = format!("{arpeggio}+0.5*({answer})+{}", pad());
-    let right = format!("0.5*({arpeggio})+{answer}+{}", pad());
+    let (low, high, pad) = (plucked(4, 2), plucked(3, 4), pad());
+    let notes = notes();
+    let left = format!("{notes};0.30*{low}+0.11*{high}+{pad}");
+    let right = format!("{notes};0.15*{low}+0.22*{high}+{pad}");
+    let round = CHORD * ROUND;
+    let samples = round * RATE;
     let fade_out = SECONDS - 3;
     format!(
-        "aevalsrc=exprs='{left}|{right}':s=44100:d={SECONDS}:c=stereo,\
+        "aevalsrc=exprs='{left}|{right}':s={RATE}:d={round}:c=stereo,\
+         aloop=loop=-1:size={samples},atrim=duration={SECONDS},\
+         aecho=0.8:0.7:180|340:0.25|0.15,atrim=duration={SECONDS},\
          afade=t=in:d=0.5,afade=t=out:st={fade_out}:d=3,\
-         aecho=0.8:0.7:180|340:0.25|0.15,alimiter=limit=0.9:level=0:latency=1"
+         alimiter=limit=0.9:level=0:latency=1"
     )
 }
 
-/// Notes of the chord one after the other, so many a second, each with a short attack and a
-/// decay. Only whole periods of a note are cut off by its envelope, so nothing clicks.
-fn plucked(a_second: u32, octaves: f64) -> String {
-    let since = format!("mod(t,1/{a_second})");
-    let note = format!("mod(floor(t*{a_second}),3)");
-    let envelope = format!("min(1,{since}*80)*exp(-6*{since})");
-    let tone = voices(|voice| {
+/// Stores the frequencies of the chord that sounds at `t` under 1, 2 and 3.
+fn notes() -> String {
+    let note = |voice: usize| {
+        let [a, b, c, d] = CHORDS.map(|chord| chord.get(voice).copied().unwrap_or_default());
+        let (second, third, fourth) = (CHORD, 2 * CHORD, 3 * CHORD);
         format!(
-            "eq({note},{voice})*sin(2*PI*{octaves}*{}*t)",
-            chord_frequency(voice)
+            "st({},if(lt(t,{second}),{a},if(lt(t,{third}),{b},if(lt(t,{fourth}),{c},{d}))))",
+            voice + 1
         )
-    });
-    format!("({tone})*{envelope}")
+    };
+    [0, 1, 2].map(note).join(";")
+}
+
+/// Notes of the chord one after the other, so many a second and so many times as high, each
+/// with a short attack and a decay, so that nothing clicks.
+fn plucked(a_second: u32, times: u32) -> String {
+    let since = format!("mod(t,1/{a_second})");
+    let frequency = format!("ld(1+mod(floor(t*{a_second}),3))");
+    format!("sin(2*PI*{times}*{frequency}*t)*min(1,{since}*80)*exp(-6*{since})")
 }
 
 /// All notes of the chord, softly, and its root an octave below.
 fn pad() -> String {
-    let swell = format!("(0.5-0.5*cos(2*PI*t/{CHORD}))");
-    let chord = voices(|voice| format!("sin(2*PI*{}*t)", chord_frequency(voice)));
-    let bass = format!("sin(PI*{}*t)", chord_frequency(0));
-    format!("{swell}*(0.06*({chord})+0.18*{bass})")
-}
-
-fn voices(of: impl Fn(usize) -> String) -> String {
-    [0, 1, 2].map(of).join("+")
-}
-
-/// Frequency of a voice of the chord that sounds at `t`.
-fn chord_frequency(voice: usize) -> String {
-    let at = format!("mod(floor(t/{CHORD}),{})", CHORDS.len());
-    let terms = CHORDS.iter().enumerate().map(|(number, chord)| {
-        format!(
-            "eq({at},{number})*{:.2}",
-            chord.get(voice).copied().unwrap_or_default()
-        )
-    });
-    format!("({})", terms.collect::<Vec<_>>().join("+"))
+    format!(
+        "(0.5-0.5*cos(2*PI*t/{CHORD}))*\
+         (0.06*(sin(2*PI*ld(1)*t)+sin(2*PI*ld(2)*t)+sin(2*PI*ld(3)*t))+0.18*sin(PI*ld(1)*t))"
+    )
 }

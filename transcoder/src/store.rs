@@ -13,7 +13,7 @@ use vessel_storage::grant::SignedRequest;
 /// How long a transfer may stand still.
 pub const IDLE: Duration = Duration::from_secs(30);
 /// How long a request is repeated while the bucket does not answer.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The bucket, seen through presigned requests.
 #[derive(Clone, Debug)]

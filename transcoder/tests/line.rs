@@ -1,4 +1,10 @@
 //! From a granted source to a commit, with real ffmpeg.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
 mod support;
 
 use support::execution::{Execution, encoding, media_folder};

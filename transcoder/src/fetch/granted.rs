@@ -21,7 +21,8 @@ pub async fn fetch(
     store: &Store,
     mut spool: Spool<'_>,
 ) -> Result<Source, Stop> {
-    let mut grant = grants.source().await?;
+    let first = grants.source().await?;
+    let mut grant = first.clone();
     let mut idle = 0;
     loop {
         spool.announce(grant.bytes)?;
@@ -45,6 +46,9 @@ pub async fn fetch(
         }
         tokio::time::sleep(PAUSE * 2_u32.pow(idle)).await;
         grant = grants.source().await?;
+        if (grant.bytes, &grant.etag) != (first.bytes, &first.etag) {
+            return Err(changed());
+        }
     }
 }
 

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
         let size = u32::try_from(body.len() + 8).unwrap();
         [&size.to_be_bytes(), &kind[..], body].concat()
     }
@@ -115,10 +115,10 @@ mod tests {
             bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..5),
             step in 1..50_usize,
         ) {
-            let init = [boxed(b"ftyp", b"iso5"), boxed(b"moov", b"m")].concat();
+            let init = [boxed(*b"ftyp", b"iso5"), boxed(*b"moov", b"m")].concat();
             let fragments: Vec<Vec<u8>> = bodies
                 .iter()
-                .map(|body| [boxed(b"moof", body), boxed(b"mdat", body)].concat())
+                .map(|body| [boxed(*b"moof", body), boxed(*b"mdat", body)].concat())
                 .collect();
             let stream = [init.clone(), fragments.concat()].concat();
             let mut cutter = Cutter::default();
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_stream_that_breaks_off_is_an_error() {
         let mut cutter = Cutter::default();
-        cutter.push(&boxed(b"moof", b"x"));
+        cutter.push(&boxed(*b"moof", b"x"));
         assert_eq!(pieces(&mut cutter), Ok(Vec::new()));
         assert_eq!(cutter.finish(), Err(CutError::Unfinished(9)));
     }

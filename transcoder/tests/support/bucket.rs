@@ -81,16 +81,36 @@ impl Stub {
             address: listener.local_addr().unwrap(),
             inner: Arc::default(),
         };
-        let app = Router::new()
+        let app = stub.router();
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        stub
+    }
+
+    fn router(&self) -> Router {
+        Router::new()
             .route("/v1/grants/source", post(source))
             .route("/v1/grants/objects", post(objects))
             .route("/v1/grants/commit", post(commit))
             .route("/v1/progress", post(progress))
             .route("/store/{*key}", any(store))
             .layer(axum::extract::DefaultBodyLimit::disable())
-            .with_state(stub.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        stub
+            .with_state(self.clone())
+    }
+
+    /// Answers over TLS too: its address, and the certificate (PEM) to trust.
+    pub async fn start_tls(&self) -> (String, String) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let config =
+            axum_server::tls_rustls::RustlsConfig::from_pem(certificate.clone().into(), key.into());
+        let config = config.await.unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = axum_server::from_tcp_rustls(listener, config).unwrap();
+        let app = self.router().into_make_service();
+        tokio::spawn(async move { server.serve(app).await.unwrap() });
+        (format!("https://localhost:{port}"), certificate)
     }
 
     pub fn with<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
@@ -388,9 +408,19 @@ fn breaking(bytes: Bytes, after: Option<usize>) -> axum::body::Body {
     let Some(after) = after.filter(|after| *after < bytes.len()) else {
         return axum::body::Body::from(bytes);
     };
-    let parts = [
-        Ok(bytes.slice(..after)),
-        Err(std::io::Error::other("broken by the test")),
-    ];
-    axum::body::Body::from_stream(futures::stream::iter(parts))
+    broken(bytes.slice(..after))
+}
+
+/// A body that ends in an error after these bytes have left.
+pub fn broken(bytes: Bytes) -> axum::body::Body {
+    let error = async {
+        // The server drops what it has not sent when a body fails, and says nothing when it has.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        Err(std::io::Error::other("broken by the test"))
+    };
+    let parts = futures::stream::iter([Ok(bytes)]);
+    axum::body::Body::from_stream(futures::StreamExt::chain(
+        parts,
+        futures::stream::once(error),
+    ))
 }

@@ -82,6 +82,16 @@ impl Execution {
         self.command().spawn().unwrap()
     }
 
+    /// Starts it with changes to its environment.
+    pub fn start_with(
+        &self,
+        change: impl FnOnce(&mut tokio::process::Command),
+    ) -> tokio::process::Child {
+        let mut command = self.command();
+        change(&mut command);
+        command.spawn().unwrap()
+    }
+
     /// Runs it to its end.
     pub async fn run(&self) -> Ended {
         self.run_with(|_| {}).await
@@ -89,9 +99,7 @@ impl Execution {
 
     /// Runs it with changes to its environment.
     pub async fn run_with(&self, change: impl FnOnce(&mut tokio::process::Command)) -> Ended {
-        let mut command = self.command();
-        change(&mut command);
-        self.ended(command.spawn().unwrap()).await
+        self.ended(self.start_with(change)).await
     }
 
     /// Waits for its end and reads its last words.
@@ -131,17 +139,14 @@ impl Execution {
         ended.verdict.message
     }
 
-    /// A rung as one file: its initialization segment and all of its segments.
-    pub fn joined(&self, rung: &ManifestRung) -> PathBuf {
-        let path = self.folder.path().join(format!("{}.mp4", rung.rung));
+    /// A rung as one stream: its initialization segment and all of its segments.
+    pub fn joined(&self, rung: &ManifestRung) -> Vec<u8> {
         let segments = (1..=rung.segments)
             .map(|number| ObjectPath::Segment(rung.rung.clone(), number, SegmentKind::Fragment));
         let parts = std::iter::once(ObjectPath::Init(rung.rung.clone())).chain(segments);
-        let bytes: Vec<u8> = parts
+        parts
             .flat_map(|part| self.stub.object(&part.to_string()).unwrap())
-            .collect();
-        std::fs::write(&path, bytes).unwrap();
-        path
+            .collect()
     }
 
     /// Writes what was uploaded into a folder, as it lies in the bucket.

@@ -1,4 +1,5 @@
 //! Media made by ffmpeg at test time, and what ffmpeg says about what came out.
+use mp4_atom::{Any, DecodeMaybe};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -68,24 +69,23 @@ pub fn decoded(path: &Path, channels: u32) -> Vec<f32> {
         .collect()
 }
 
-/// Samples at 48 kHz that a fragmented MP4 plays: the durations of its packets, the priming
-/// left out.
-pub fn net(path: &Path) -> i64 {
-    let output = run(tool("ffprobe")
-        .args([
-            "-loglevel",
-            "error",
-            "-show_entries",
-            "packet=duration",
-            "-of",
-            "csv=p=0",
-        ])
-        .arg(path));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let durations = text.lines().map(|line| {
-        line.split(',')
-            .next()
-            .and_then(|field| field.parse::<i64>().ok())
-    });
-    durations.sum::<i64>() - 1024
+/// Samples at 48 kHz that a fragmented MP4 plays: the sum of its samples' durations, the
+/// priming left out. ffprobe can't tell: it takes every AAC frame for a whole one.
+pub fn net(mut stream: &[u8]) -> u64 {
+    let (mut total, mut default) = (0, 0);
+    while let Some(any) = Any::decode_maybe(&mut stream).unwrap() {
+        match any {
+            Any::Moov(moov) => default = moov.mvex.unwrap().trex[0].default_sample_duration,
+            Any::Moof(moof) => {
+                let header = &moof.traf[0].tfhd;
+                let default = header.default_sample_duration.unwrap_or(default);
+                let samples = moof.traf[0].trun.iter().flat_map(|run| &run.samples);
+                total += samples
+                    .map(|sample| u64::from(sample.duration.unwrap_or(default)))
+                    .sum::<u64>();
+            }
+            _ => {}
+        }
+    }
+    total - 1024
 }

@@ -1,0 +1,252 @@
+//! What the bucket and the grant endpoint can do to an execution, and what comes of it.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+mod support;
+
+use std::time::Duration;
+use support::bucket::{OTHER_POD, POD, published};
+use support::execution::{Ended, Execution, encoding, media_folder};
+use support::media::make;
+use vessel_crds::encoding::Container;
+use vessel_crds::reason::FailureReason;
+use vessel_storage::verdict::VerdictOutcome;
+
+/// Two seconds of sound, in one rung.
+async fn short() -> Execution {
+    let folder = media_folder();
+    let source = make(
+        folder.path(),
+        "short.wav",
+        "-f lavfi -i sine=440:r=48000:d=2",
+    );
+    let mut execution = Execution::of(source).await;
+    execution.order.encoding = encoding(&[64], Container::FragmentedMp4);
+    execution
+}
+
+fn outcome(ended: &Ended) -> (VerdictOutcome, Option<i32>) {
+    (ended.verdict.outcome, ended.code)
+}
+
+#[tokio::test]
+async fn calls_are_repeated_while_the_operator_is_busy_or_away() {
+    let execution = short().await;
+    execution.stub.with(|inner| {
+        inner.faults.rate_limited = 2;
+        inner.faults.unavailable = 1;
+    });
+    execution.commits().await;
+}
+
+#[tokio::test]
+async fn a_put_is_repeated_and_a_lost_answer_is_found_by_its_checksum() {
+    let execution = short().await;
+    execution.stub.with(|inner| {
+        inner.faults.put_unavailable = 1;
+        inner.faults.put_answer_lost = 2;
+    });
+    let (manifest, verdict) = execution.commits().await;
+    // One failed PUT, and two PUTs and HEADs after a lost answer.
+    assert!(verdict.cost.store_requests >= manifest.objects.len() as u64 + 5);
+}
+
+#[tokio::test]
+async fn an_expired_signature_is_renewed_once() {
+    let execution = short().await;
+    execution.stub.with(|inner| inner.faults.put_denied = 1);
+    execution.commits().await;
+    let refused = short().await;
+    refused.stub.with(|inner| inner.faults.put_denied = 100);
+    let message = refused.fails(FailureReason::StorageDenied).await;
+    assert!(
+        message.contains("AccessDenied") && message.contains("s3:PutObject"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn another_object_at_a_key_of_ours_is_never_taken_for_ours() {
+    let execution = short().await;
+    execution
+        .stub
+        .put(&format!("{POD}/audio-64k/init.mp4"), &b"foreign"[..]);
+    let message = execution.fails(FailureReason::Internal).await;
+    assert!(message.contains("audio-64k/init.mp4"), "{message}");
+}
+
+#[tokio::test]
+async fn a_conflict_on_the_commit_is_repeated_and_a_lost_answer_is_harmless() {
+    let execution = short().await;
+    execution.stub.with(|inner| {
+        inner.faults.commit_conflict = 1;
+        inner.faults.commit_answer_lost = 1;
+    });
+    execution.commits().await;
+    assert_eq!(
+        execution.stub.get("commit.json").unwrap(),
+        published(POD.parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn a_commit_of_another_pod_supersedes_and_a_void_one_cancels() {
+    let superseded = short().await;
+    superseded
+        .stub
+        .put("commit.json", published(OTHER_POD.parse().unwrap()));
+    assert_eq!(
+        outcome(&superseded.run().await),
+        (VerdictOutcome::Superseded, Some(0))
+    );
+    let cancelled = short().await;
+    cancelled.stub.put("commit.json", &br#"{"void":true}"#[..]);
+    assert_eq!(
+        outcome(&cancelled.run().await),
+        (VerdictOutcome::Cancelled, Some(0))
+    );
+}
+
+#[tokio::test]
+async fn a_pod_that_is_no_longer_current_stops_as_cancelled() {
+    for calls in [0, 3] {
+        let execution = short().await;
+        execution
+            .stub
+            .with(|inner| inner.faults.not_current_after = Some(calls));
+        assert_eq!(
+            outcome(&execution.run().await),
+            (VerdictOutcome::Cancelled, Some(0))
+        );
+        assert!(execution.stub.get("commit.json").is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_broken_transfer_is_resumed_and_a_replaced_source_is_another() {
+    let execution = short().await;
+    execution
+        .stub
+        .with(|inner| inner.faults.source_breaks_after = Some(100_000));
+    execution.commits().await;
+    let ranges = execution.stub.with(|inner| inner.source_ranges.clone());
+    assert_eq!(ranges[0], None);
+    assert_eq!(ranges[1].as_deref(), Some("bytes=100000-"));
+
+    let changing = short().await;
+    changing.stub.with(|inner| {
+        inner.faults.source_breaks_after = Some(100_000);
+        inner.faults.source_changes = true;
+    });
+    changing.fails(FailureReason::SourceChanged).await;
+    let missing = short().await;
+    missing.stub.with(|inner| inner.objects.remove("source"));
+    missing.fails(FailureReason::SourceNotFound).await;
+}
+
+#[tokio::test]
+async fn the_commit_comes_last_and_the_manifest_just_before_it() {
+    let execution = short().await;
+    execution.commits().await;
+    let order = execution.stub.with(|inner| inner.put_order.clone());
+    let place = |name: &str| order.iter().position(|key| key.ends_with(name)).unwrap();
+    assert!(place("manifest.json") < place("commit.json"));
+    assert!(order.iter().all(|key| {
+        key.ends_with("verdict.json") || place_of(&order, key) <= place("commit.json")
+    }));
+    execution.stub.with(|inner| {
+        let playlist = &inner.objects[&format!("{POD}/master.m3u8")];
+        assert_eq!(
+            playlist.headers["content-type"],
+            "application/vnd.apple.mpegurl"
+        );
+        assert!(playlist.headers["cache-control"].contains("immutable"));
+    });
+}
+
+fn place_of(order: &[String], key: &str) -> usize {
+    order
+        .iter()
+        .position(|other| other == key)
+        .unwrap_or(usize::MAX)
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_quickly_with_a_verdict() {
+    let execution = short().await;
+    // The grant endpoint is busy for as long as it takes.
+    execution
+        .stub
+        .with(|inner| inner.faults.unavailable = u32::MAX);
+    let child = execution.start();
+    while execution.stub.with(|inner| inner.grant_calls) == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let pid = nix::unistd::Pid::from_raw(child.id().unwrap().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let ended = execution.ended(child).await;
+    assert_eq!(ended.verdict.reason, Some(FailureReason::Disrupted));
+    assert_eq!(ended.code, Some(75));
+}
+
+#[tokio::test]
+async fn a_bad_environment_is_an_internal_failure_with_a_termination_message() {
+    let execution = short().await;
+    let ended = execution
+        .run_with(|command| {
+            command.env_remove("VESSEL_JOB");
+        })
+        .await;
+    assert_eq!(ended.verdict.reason, Some(FailureReason::Internal));
+    assert!(
+        ended.verdict.message.contains("VESSEL_JOB"),
+        "{}",
+        ended.verdict.message
+    );
+}
+
+#[tokio::test]
+async fn limits_end_it_for_good() {
+    let mut execution = short().await;
+    execution.limits.max_source_bytes = 1000;
+    let message = execution.fails(FailureReason::LimitExceeded).await;
+    assert!(message.contains("maxSourceBytes"), "{message}");
+    let mut execution = short().await;
+    execution.limits.max_objects = 3;
+    execution.fails(FailureReason::LimitExceeded).await;
+    let mut execution = short().await;
+    execution.limits.max_duration_seconds = 1;
+    let message = execution.fails(FailureReason::LimitExceeded).await;
+    assert!(message.contains("maxDurationSeconds"), "{message}");
+}
+
+#[tokio::test]
+async fn the_grant_endpoint_is_trusted_by_its_own_authority_alone() {
+    let execution = short().await;
+    let (url, authority) = execution.stub.start_tls().await;
+    let trusting = execution.run_with(|command| {
+        command
+            .env("VESSEL_GRANT_URL", &url)
+            .env("VESSEL_GRANT_CA", authority);
+    });
+    assert_eq!(
+        outcome(&trusting.await),
+        (VerdictOutcome::Committed, Some(0))
+    );
+
+    let another = short().await;
+    let (_, foreign) = another.stub.start_tls().await;
+    let child = another.start_with(|command| {
+        command
+            .env("VESSEL_GRANT_URL", &url)
+            .env("VESSEL_GRANT_CA", foreign);
+    });
+    let calls = execution.stub.with(|inner| inner.grant_calls);
+    // It tries for minutes: a handshake that failed may be an operator that is being replaced.
+    let ended = tokio::time::timeout(Duration::from_secs(3), another.ended(child)).await;
+    assert!(ended.is_err(), "{ended:?}");
+    assert_eq!(execution.stub.with(|inner| inner.grant_calls), calls);
+}
