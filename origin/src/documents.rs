@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 use vessel_storage::key::{Key, Prefix};
 use vessel_storage::pointer::{Name, Pointer};
 use vessel_storage::uid::AssetUid;
@@ -19,6 +20,9 @@ use vessel_storage::uid::AssetUid;
 const ENTRIES: u64 = 20_000;
 /// Largest document that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
+
+/// No asset has this UID.
+const NOBODY: AssetUid = AssetUid(Uuid::nil());
 
 /// How long documents are kept, counted from the moment in which the bucket was asked.
 #[derive(Clone, Copy, Debug)]
@@ -111,9 +115,14 @@ impl Documents {
             .await
     }
 
-    /// Whether the store answers at all: reads its claim, which may be missing.
+    /// Whether the store answers at all: reads the pointer of no asset, which a bucket policy
+    /// that lets the origin read no more than it needs allows too.
     pub async fn probe(&self) -> Result<(), Fault> {
-        match self.upstream.open(&self.prefix.claim(), Part::Whole).await {
+        match self
+            .upstream
+            .open(&self.prefix.pointer(NOBODY), Part::Whole)
+            .await
+        {
             Ok(_) | Err(Fault::Missing) => Ok(()),
             Err(fault) => Err(fault),
         }

@@ -18,6 +18,7 @@ const PIECE: usize = 1000;
 pub struct MemoryBucket {
     objects: Mutex<HashMap<String, Bytes>>,
     fault: Mutex<Option<Fault>>,
+    readable: Mutex<Option<Vec<String>>>,
     gate: Mutex<Option<Arc<Semaphore>>>,
     reads: AtomicUsize,
 }
@@ -40,6 +41,11 @@ impl MemoryBucket {
         *self.fault.lock().unwrap() = fault;
     }
 
+    /// From now on a policy allows reading below these prefixes alone.
+    pub fn allow_only(&self, prefixes: &[String]) {
+        *self.readable.lock().unwrap() = Some(prefixes.to_vec());
+    }
+
     /// From now on a piece arrives for every permit.
     pub fn hold(&self) -> Arc<Semaphore> {
         let gate = Arc::new(Semaphore::new(0));
@@ -55,6 +61,14 @@ impl MemoryBucket {
     fn find(&self, key: &Key) -> Result<Bytes, Fault> {
         if let Some(fault) = self.fault.lock().unwrap().clone() {
             return Err(fault);
+        }
+        let readable = self.readable.lock().unwrap();
+        if let Some(prefixes) = readable.as_ref()
+            && !prefixes
+                .iter()
+                .any(|prefix| key.as_str().starts_with(prefix))
+        {
+            return Err(Fault::Refused("403 AccessDenied".to_owned()));
         }
         let objects = self.objects.lock().unwrap();
         objects.get(key.as_str()).cloned().ok_or(Fault::Missing)

@@ -104,3 +104,16 @@ async fn ready_once_the_store_has_answered() {
     viewer.readiness.retire();
     assert_eq!(viewer.get("/readyz").await.text(), "shutting down\n");
 }
+
+#[tokio::test]
+async fn it_reads_what_plays_and_nothing_else() {
+    let (viewer, bucket) = Viewer::new();
+    let folders = ["pub/", "ptr/", "names/"];
+    bucket.allow_only(&folders.map(|folder| format!("{}{folder}", prefix().as_str())));
+    viewer.readiness.await_store(&viewer.origin).await;
+    let nobody = "/v1/music/nobody/adaptive/master.m3u8";
+    assert_eq!(viewer.get(nobody).await.status, StatusCode::NOT_FOUND);
+    for path in [STABLE, &immutable(&segment(1)), "/watch/music/night-drive"] {
+        assert_eq!(viewer.get(path).await.status, StatusCode::OK, "{path}");
+    }
+}
