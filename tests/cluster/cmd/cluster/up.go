@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/vesselmedia/vessel/tests/cluster/internal/debian"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/demo"
@@ -69,6 +71,12 @@ func up(ctx context.Context, clone string) error {
 	}
 	if err := release.Install(ctx, cluster, built); err != nil {
 		return err
+	}
+	if cluster.Local() {
+		// Not before: until now pods of the last release could need theirs.
+		if err := images.DropOlder(ctx, slices.Collect(maps.Values(built))); err != nil {
+			return err
+		}
 	}
 	fmt.Printf("Vessel is installed in the namespace %s; to use it:\n  export KUBECONFIG=%s PATH=%s/.cluster/bin:$PATH\n", release.Namespace, cluster.Kubeconfig, clone)
 	return nil

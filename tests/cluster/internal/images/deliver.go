@@ -12,21 +12,29 @@ import (
 	"github.com/vesselmedia/vessel/tests/cluster/internal/run"
 )
 
-// ToNode gives the local node an image that it doesn't have, and drops the
-// older builds of it.
+// ToNode gives the local node an image that it doesn't have.
 func ToNode(ctx context.Context, built Built) error {
+	present, err := node.Images(ctx)
+	if err != nil || slices.Contains(present, built.Reference()) {
+		return err
+	}
+	return withArchive(ctx, built, func(archive string) error { return node.LoadImage(ctx, archive) })
+}
+
+// DropOlder frees what other builds of the same images take on the node.
+func DropOlder(ctx context.Context, current []Built) error {
 	present, err := node.Images(ctx)
 	if err != nil {
 		return err
 	}
-	if slices.Contains(present, built.Reference()) {
-		return nil
+	var older []string
+	for _, built := range current {
+		for _, name := range present {
+			if strings.HasPrefix(name, built.Name+":") && name != built.Reference() {
+				older = append(older, name)
+			}
+		}
 	}
-	err = withArchive(ctx, built, func(archive string) error { return node.LoadImage(ctx, archive) })
-	if err != nil {
-		return err
-	}
-	older := slices.DeleteFunc(present, func(name string) bool { return !strings.HasPrefix(name, built.Name+":") })
 	return node.DropImages(ctx, older)
 }
 
