@@ -2,11 +2,11 @@
 use crate::length::{FRAME_SAMPLES, SAMPLE_RATE, Samples};
 use crate::probe::{DeclaredLength, DefaultTrack, Probe, ProbedTrack};
 use crate::stop::{Failure, Stop, failed};
-use vessel_crds::encoding::{Container, Encoding, Protocol};
-use vessel_crds::media::TrackKind;
+use vessel_crds::encoding::{Container, Encoding, Packaging, Protocol};
+use vessel_crds::media::{TrackKind, TrackUsage};
 use vessel_crds::reason::FailureReason;
 use vessel_storage::order::Limits;
-use vessel_storage::path::Rung;
+use vessel_storage::path::{ObjectPath, Rung};
 
 /// Above this many kbit/s a single channel gains nothing.
 const MONO_KBPS: u32 = 128;
@@ -27,7 +27,45 @@ pub struct Plan {
     /// What a segment is.
     pub container: Container,
     /// Which playlists are written.
-    pub protocols: Vec<Protocol>,
+    pub descriptions: Descriptions,
+}
+
+/// Which playlists are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Descriptions {
+    /// HLS alone.
+    Hls,
+    /// DASH alone.
+    Dash,
+    /// Both.
+    HlsAndDash,
+}
+
+impl Descriptions {
+    /// DASH describes movie fragments alone: of transport streams there is HLS, whatever was
+    /// asked for.
+    fn of(packaging: &Packaging) -> Self {
+        let wanted = |protocol| packaging.protocols.contains(&protocol);
+        match (
+            packaging.container,
+            wanted(Protocol::Hls),
+            wanted(Protocol::Dash),
+        ) {
+            (Container::MpegTs, _, _) | (_, _, false) => Self::Hls,
+            (Container::FragmentedMp4, true, true) => Self::HlsAndDash,
+            (Container::FragmentedMp4, false, true) => Self::Dash,
+        }
+    }
+
+    /// The HLS master playlist, if there is one.
+    pub fn hls(self) -> Option<ObjectPath> {
+        matches!(self, Self::Hls | Self::HlsAndDash).then_some(ObjectPath::Master)
+    }
+
+    /// The DASH manifest, if there is one.
+    pub fn dash(self) -> Option<ObjectPath> {
+        matches!(self, Self::Dash | Self::HlsAndDash).then_some(ObjectPath::Mpd)
+    }
 }
 
 /// The audio ladder.
@@ -110,7 +148,7 @@ pub fn plan(encoding: &Encoding, probe: &Probe, limits: &Limits) -> Result<Plan,
         track_index,
         declared: source.length,
         container: encoding.packaging.container,
-        protocols: encoding.packaging.protocols.clone(),
+        descriptions: Descriptions::of(&encoding.packaging),
     };
     within_limits(&plan, limits)?;
     Ok(plan)
@@ -224,6 +262,17 @@ pub fn length_within(length: Samples, limits: &Limits) -> Result<(), Failure> {
             limits.max_duration_seconds
         ),
     ))
+}
+
+impl Plan {
+    /// Whether a track of the source plays.
+    pub fn usage(&self, track: usize) -> TrackUsage {
+        if track == self.track_index {
+            TrackUsage::Used
+        } else {
+            TrackUsage::Unused
+        }
+    }
 }
 
 impl AudioRung {
@@ -358,6 +407,23 @@ mod tests {
         }
         let none = plan(&encoding(), &probe(vec![cover]), &limits()).unwrap_err();
         assert!(none.to_string().contains("no audio"), "{none}");
+    }
+
+    #[test]
+    fn transport_streams_are_described_by_hls_alone() {
+        use Protocol::{Dash, Hls};
+        let of = |container, protocols: &[Protocol]| {
+            Descriptions::of(&Packaging {
+                container,
+                protocols: protocols.to_vec(),
+                ..Packaging::default()
+            })
+        };
+        let fragments = Container::FragmentedMp4;
+        assert_eq!(of(fragments, &[Hls, Dash]), Descriptions::HlsAndDash);
+        assert_eq!(of(fragments, &[Dash]), Descriptions::Dash);
+        assert_eq!(of(fragments, &[Hls]), Descriptions::Hls);
+        assert_eq!(of(Container::MpegTs, &[Dash]), Descriptions::Hls);
     }
 
     #[test]

@@ -121,6 +121,13 @@ struct Stream {
     tags: BTreeMap<String, String>,
 }
 
+impl Stream {
+    /// Whether a flag of its disposition is set.
+    fn set(&self, flag: &str) -> bool {
+        self.disposition.get(flag).is_some_and(|&value| value != 0)
+    }
+}
+
 /// Describes the source.
 pub async fn probe(sandbox: &Sandbox, source: &Path) -> Result<Probe, Stop> {
     let arguments = argv::probe(&source.display().to_string());
@@ -183,17 +190,11 @@ fn read(json: &[u8], length_source: LengthSource) -> Result<Probe, Stop> {
 }
 
 fn track(stream: &Stream, lengths: &Lengths<'_>) -> ProbedTrack {
-    let set = |name: &str| {
-        stream
-            .disposition
-            .get(name)
-            .is_some_and(|&value| value != 0)
-    };
     let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
     ProbedTrack {
-        kind: kind(stream, set("attached_pic")),
+        kind: kind(stream),
         codec: clipped(&stream.codec_name, 64),
-        default: if set("default") {
+        default: if stream.set("default") {
             DefaultTrack::Yes
         } else {
             DefaultTrack::No
@@ -217,10 +218,10 @@ fn track(stream: &Stream, lengths: &Lengths<'_>) -> ProbedTrack {
     }
 }
 
-fn kind(stream: &Stream, attached: bool) -> TrackKind {
+fn kind(stream: &Stream) -> TrackKind {
     match stream.codec_type.as_str() {
         "audio" => TrackKind::Audio,
-        "video" if attached => TrackKind::Image,
+        "video" if stream.set("attached_pic") => TrackKind::Image,
         "video" => TrackKind::Video,
         "subtitle" => TrackKind::Subtitle,
         _ => TrackKind::Data,
@@ -248,11 +249,15 @@ impl Lengths<'_> {
             .name
             .split(',')
             .any(|name| EXACT_FORMATS.contains(&name));
-        let exact = exact_format && self.source == LengthSource::Container;
+        if self.source == LengthSource::BitRate {
+            return DeclaredLength::Unknown;
+        }
         let whole = millis(self.format.duration.as_deref());
         match (own, whole) {
-            (Some(own), _) if exact => DeclaredLength::Exact(own),
-            (None, Some(whole)) if exact && self.streams == 1 => DeclaredLength::Exact(whole),
+            (Some(own), _) if exact_format => DeclaredLength::Exact(own),
+            (None, Some(whole)) if exact_format && self.streams == 1 => {
+                DeclaredLength::Exact(whole)
+            }
             (Some(length), _) | (None, Some(length)) => DeclaredLength::Estimated(length),
             (None, None) => DeclaredLength::Unknown,
         }
@@ -302,14 +307,14 @@ impl DeclaredLength {
 }
 
 impl Probe {
-    /// The facts for the status, where `used` says which tracks play.
-    pub fn facts(&self, used: impl Fn(usize) -> bool) -> MediaFacts {
+    /// The facts for the status, where `usage` says which tracks play.
+    pub fn facts(&self, usage: impl Fn(usize) -> TrackUsage) -> MediaFacts {
         let tracks = self.tracks.iter().enumerate().take(64);
         MediaFacts {
             duration_millis: None,
             container: Some(self.container.clone()),
             tracks: tracks
-                .map(|(index, track)| track.fact(used(index)))
+                .map(|(index, track)| track.fact(usage(index)))
                 .collect(),
             decode_errors: None,
         }
@@ -317,16 +322,12 @@ impl Probe {
 }
 
 impl ProbedTrack {
-    fn fact(&self, used: bool) -> Track {
+    fn fact(&self, usage: TrackUsage) -> Track {
         let positive = |number: u32| i32::try_from(number).ok().filter(|&number| number > 0);
         Track {
             kind: self.kind,
             codec: self.codec.clone(),
-            usage: if used {
-                TrackUsage::Used
-            } else {
-                TrackUsage::Unused
-            },
+            usage,
             language: self.language.clone(),
             sample_rate_hertz: positive(self.sample_rate),
             channels: positive(self.channels),
@@ -339,7 +340,7 @@ impl ProbedTrack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use DeclaredLength::{Estimated, Exact};
+    use DeclaredLength::{Estimated, Exact, Unknown};
     use LengthSource::{BitRate, Container};
     use TrackKind::{Data, Image, Subtitle, Video};
     use proptest::prelude::*;
@@ -359,7 +360,7 @@ mod tests {
         let cases = [
             ("flac", stream, Container, Exact(10_000)),
             ("mp3", stream, Container, Exact(10_000)),
-            ("mp3", stream, BitRate, Estimated(10_000)),
+            ("mp3", stream, BitRate, Unknown),
             ("mov,mp4,m4a,3gp,3g2,mj2", stream, Container, Exact(10_000)),
             ("matroska,webm", bare, Container, Exact(10_500)),
             ("matroska,webm", tagged, Container, Exact(60_500)),

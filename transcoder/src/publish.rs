@@ -2,7 +2,9 @@
 use crate::encode::Encoded;
 use crate::fetch::Source;
 use crate::grant::GrantClient;
+use crate::ladder::Plan;
 use crate::package::bandwidth::{average, peak};
+use crate::package::dash;
 use crate::package::hls::{self, Rendition};
 use crate::settings::Settings;
 use crate::stop::{Stop, failed, internal};
@@ -30,6 +32,8 @@ pub struct Work<'a> {
     pub settings: &'a Settings,
     /// What was read.
     pub source: &'a Source,
+    /// What was planned.
+    pub plan: &'a Plan,
     /// What was made.
     pub encoded: &'a Encoded,
     /// What the source turned out to be.
@@ -40,27 +44,9 @@ pub struct Work<'a> {
 
 /// Uploads the playlists.
 pub async fn playlists(work: &Work<'_>, uploader: &mut Uploader) -> Result<(), Stop> {
-    let renditions = work.renditions();
-    let target = hls::target_duration(&renditions);
-    let playlist = |path, text: Result<Vec<u8>, std::io::Error>| {
-        text.map(|text| Object {
-            path,
-            content_type: ContentType::HlsPlaylist,
-            bytes: text.into(),
-        })
-        .map_err(|error| internal("writing a playlist", &error))
-    };
-    let mut objects = renditions
-        .iter()
-        .map(|rendition| {
-            let path = ObjectPath::Playlist(rendition.rung.clone());
-            playlist(path, hls::media(rendition, target))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    objects.push(playlist(
-        ObjectPath::Master,
-        hls::master(&renditions, target),
-    )?);
+    let objects = work
+        .playlists()
+        .map_err(|error| internal("writing a playlist", &error))?;
     for batch in objects.chunks(MAX_OBJECTS) {
         uploader.put_all(batch.to_vec()).await?;
     }
@@ -93,8 +79,8 @@ pub async fn manifest(
         encoding: work.settings.order.encoding.clone(),
         media: work.media.clone(),
         kind: PresentationKind::Audio,
-        hls: Some(ObjectPath::Master),
-        dash: None,
+        hls: work.plan.descriptions.hls(),
+        dash: work.plan.descriptions.dash(),
         rungs: work.rungs(),
         objects: uploader.uploaded().objects.clone(),
         tools: Tools {
@@ -109,12 +95,8 @@ pub async fn manifest(
         manifest_bytes: json.len() as u64,
         manifest_sha256: Sha256::of(&json),
     };
-    let object = Object {
-        path: ObjectPath::Manifest,
-        content_type: ContentType::Json,
-        bytes: json.into(),
-    };
-    uploader.put_all(vec![object]).await?;
+    let manifest = object(ObjectPath::Manifest, ContentType::Json, json);
+    uploader.put_all(vec![manifest]).await?;
     Ok(request)
 }
 
@@ -176,10 +158,39 @@ fn whose(commit: &Commit, own: PodUid) -> Result<(), Stop> {
     }
 }
 
+fn object(path: ObjectPath, content_type: ContentType, text: Vec<u8>) -> Object {
+    Object {
+        path,
+        content_type,
+        bytes: text.into(),
+    }
+}
+
 impl Work<'_> {
     fn renditions(&self) -> Vec<Rendition> {
         let rungs = self.encoded.rungs.iter();
         rungs.map(|rung| rung.rendition.clone()).collect()
+    }
+
+    /// Media playlists first: what names them comes after them.
+    fn playlists(&self) -> Result<Vec<Object>, std::io::Error> {
+        let renditions = self.renditions();
+        let target = hls::target_duration(&renditions);
+        let mut objects = Vec::new();
+        if let Some(path) = self.plan.descriptions.hls() {
+            for rendition in &renditions {
+                let path = ObjectPath::Playlist(rendition.rung.clone());
+                let text = hls::media(rendition, target)?;
+                objects.push(object(path, ContentType::HlsPlaylist, text));
+            }
+            let text = hls::master(&renditions, target)?;
+            objects.push(object(path, ContentType::HlsPlaylist, text));
+        }
+        if let Some(path) = self.plan.descriptions.dash() {
+            let text = dash::manifest(&renditions, target);
+            objects.push(object(path, ContentType::DashManifest, text));
+        }
+        Ok(objects)
     }
 
     fn rungs(&self) -> Vec<ManifestRung> {

@@ -3,6 +3,7 @@ use crate::cost::Meter;
 use crate::encode::{self, Encoder};
 use crate::fetch::{self, Source};
 use crate::ffmpeg::process::Sandbox;
+use crate::gate::decode;
 use crate::grant::GrantClient;
 use crate::ladder::{self, Plan};
 use crate::length::Samples;
@@ -14,14 +15,13 @@ use crate::stop::{Stop, failed, internal};
 use crate::store::Store;
 use crate::upload::{Object, Uploader};
 use crate::verdict;
-use crate::verify;
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use vessel_crds::media::MediaFacts;
+use vessel_crds::media::{MediaFacts, TrackUsage};
 use vessel_crds::reason::FailureReason;
 use vessel_storage::content::ContentType;
 use vessel_storage::path::ObjectPath;
@@ -147,21 +147,20 @@ impl Execution {
 
         self.begin(Stage::Probe);
         let probe = probe::probe(&self.sandbox, &source.path).await?;
-        self.findings.set(probe.facts(|_| false));
+        self.findings.set(probe.facts(|_| TrackUsage::Unused));
         let plan = ladder::plan(&self.settings.order.encoding, &probe, &self.settings.limits)?;
-        self.findings
-            .set(probe.facts(|track| track == plan.track_index));
+        self.findings.set(probe.facts(|track| plan.usage(track)));
 
         self.begin(Stage::Encode);
         let (encoded, mut uploader) = self.encode(&source, &plan).await?;
         let media = self.findings.complete(&encoded);
 
         self.begin(Stage::Upload);
-        let work = self.work(&source, &encoded, &media, &probe);
+        let work = self.work(&source, &plan, &encoded, &media, &probe);
         publish::playlists(&work, &mut uploader).await?;
 
         self.begin(Stage::Verify);
-        verify::verify(&self.sandbox, plan.container, &encoded.rungs).await?;
+        decode::verify(&self.sandbox, plan.container, &encoded.rungs).await?;
 
         self.begin(Stage::Commit);
         let manifest = publish::manifest(&work, self.meter.cost(), &mut uploader).await?;
@@ -176,6 +175,7 @@ impl Execution {
     fn work<'a>(
         &'a self,
         source: &'a Source,
+        plan: &'a Plan,
         encoded: &'a encode::Encoded,
         media: &'a MediaFacts,
         probe: &'a Probe,
@@ -183,6 +183,7 @@ impl Execution {
         Work {
             settings: &self.settings,
             source,
+            plan,
             encoded,
             media,
             ffmpeg_version: &probe.ffmpeg_version,

@@ -121,20 +121,16 @@ fn breaking(file: &Bytes, headers: &HeaderMap, etag: &'static str) -> Response {
                 .unwrap()
         });
     let total = file.len();
-    match offset {
-        Some(offset) => {
-            let range = format!("bytes {offset}-{}/{total}", total - 1);
-            let headers = [("etag", etag.to_owned()), ("content-range", range)];
-            (StatusCode::PARTIAL_CONTENT, headers, file.slice(offset..)).into_response()
-        }
-        None => {
-            let headers = [
-                ("etag", etag.to_owned()),
-                ("content-length", total.to_string()),
-            ];
-            (headers, broken(file.slice(..60_000))).into_response()
-        }
+    if let Some(offset) = offset {
+        let range = format!("bytes {offset}-{}/{total}", total - 1);
+        let headers = [("etag", etag.to_owned()), ("content-range", range)];
+        return (StatusCode::PARTIAL_CONTENT, headers, file.slice(offset..)).into_response();
     }
+    let headers = [
+        ("etag", etag.to_owned()),
+        ("content-length", total.to_string()),
+    ];
+    (headers, broken(file.slice(..60_000))).into_response()
 }
 
 #[tokio::test]

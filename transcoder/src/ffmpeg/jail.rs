@@ -82,7 +82,7 @@ fn become_program(policy: &str, command: &[String]) -> Result<std::convert::Infa
     limit_resources(policy.address_space_bytes)?;
     nix::sys::prctl::set_no_new_privs()?;
     let status = restrict(&policy)?;
-    refuse_syscalls(&refused_syscalls(signals_are_scoped(&status)))?;
+    refuse_syscalls(&refused_syscalls(Signals::of(&status)))?;
     let (program, arguments) = command
         .split_first()
         .map_or(("", &[][..]), |(program, rest)| (program.as_str(), rest));
@@ -139,22 +139,35 @@ fn restrict(policy: &Policy) -> Result<RestrictionStatus, landlock::RulesetError
         .restrict_self()
 }
 
-fn signals_are_scoped(status: &RestrictionStatus) -> bool {
-    matches!(
-        status.landlock,
-        LandlockStatus::Available { effective_abi, .. } if effective_abi >= ABI::V6
-    )
+/// Who keeps the program from sending signals to others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Signals {
+    /// Landlock, from ABI 6 on.
+    Scoped,
+    /// Nobody yet.
+    Open,
+}
+
+impl Signals {
+    fn of(status: &RestrictionStatus) -> Self {
+        match status.landlock {
+            LandlockStatus::Available { effective_abi, .. } if effective_abi >= ABI::V6 => {
+                Self::Scoped
+            }
+            _ => Self::Open,
+        }
+    }
 }
 
 /// By number, with those of the x32 ABI, which a filter by number would let through.
-fn refused_syscalls(signals_are_scoped: bool) -> Vec<i64> {
+fn refused_syscalls(signals: Signals) -> Vec<i64> {
     const X32: i64 = 0x4000_0000;
     let mut numbers = vec![
         nix::libc::SYS_socket,
         nix::libc::SYS_socketpair,
         nix::libc::SYS_io_uring_setup,
     ];
-    if !signals_are_scoped {
+    if signals == Signals::Open {
         numbers.extend([
             nix::libc::SYS_kill,
             nix::libc::SYS_tkill,
@@ -185,7 +198,7 @@ mod tests {
 
     #[test]
     fn sockets_and_io_uring_are_refused_and_signals_where_landlock_does_not_scope_them() {
-        let scoped = refused_syscalls(true);
+        let scoped = refused_syscalls(Signals::Scoped);
         for number in [
             nix::libc::SYS_socket,
             nix::libc::SYS_socketpair,
@@ -194,7 +207,7 @@ mod tests {
             assert!(scoped.contains(&number));
         }
         assert!(!scoped.contains(&nix::libc::SYS_kill));
-        assert!(refused_syscalls(false).contains(&nix::libc::SYS_kill));
+        assert!(refused_syscalls(Signals::Open).contains(&nix::libc::SYS_kill));
     }
 
     #[test]

@@ -174,6 +174,18 @@ impl Ended {
         if self.status.success() {
             return Ok(());
         }
+        if self
+            .log
+            .errors
+            .iter()
+            .any(|line| line.contains("no decoder found"))
+        {
+            let message = format!(
+                "Vessel has no decoder for the source: {}",
+                self.log.summary()
+            );
+            return Err(failed(FailureReason::SourceUnsupported, message));
+        }
         let how = match self.status.signal() {
             Some(signal) => format!("ffmpeg was ended by signal {signal}"),
             None => self.log.summary(),

@@ -13,8 +13,6 @@ pub struct Init {
     pub codec: String,
     /// Units a second of the track's times.
     pub timescale: u32,
-    /// Channels.
-    pub channels: u16,
     /// The edit list: segment duration and media time of each entry.
     pub edits: Vec<(u64, Option<u64>)>,
     /// What samples have where the fragments are silent.
@@ -107,7 +105,6 @@ pub fn read_init(bytes: &Bytes) -> Result<Init, ReadError> {
             config.object_type_indication, specific.profile
         ),
         timescale: track.mdia.mdhd.timescale,
-        channels: mp4a.audio.channel_count,
         edits: edits
             .map(|edit| (edit.segment_duration, edit.media_time))
             .collect(),

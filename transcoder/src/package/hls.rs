@@ -1,5 +1,6 @@
 //! HLS playlists (RFC 8216). Every URI is relative, so that a folder plays as it lies.
 use super::bandwidth::{Weight, average, peak};
+use crate::ladder::Channels;
 use m3u8_rs::{Map, MasterPlaylist, MediaPlaylist, MediaPlaylistType, MediaSegment, VariantStream};
 use vessel_storage::path::{ObjectPath, Rung, SegmentKind};
 
@@ -13,6 +14,8 @@ pub struct Rendition {
     pub rung: Rung,
     /// Its codec by RFC 6381.
     pub codec: String,
+    /// Its channels.
+    pub channels: Channels,
     /// What its segments are.
     pub kind: SegmentKind,
     /// Its segments, in order.
@@ -119,6 +122,7 @@ mod tests {
         Rendition {
             rung: Rung::audio(kbps),
             codec: "mp4a.40.2".to_owned(),
+            channels: Channels::Stereo,
             kind,
             segments: vec![
                 segment(750 * scale, 286_720),
@@ -170,7 +174,7 @@ mod tests {
             prop_assert_eq!(extinfs.len(), lengths.len());
             for (extinf, samples) in extinfs.iter().zip(&lengths) {
                 prop_assert!((extinf - Samples(*samples).seconds()).abs() < 0.000_01);
-                prop_assert!((extinf.round() as u64) <= target);
+                prop_assert!(extinf.round() <= f64::from(u32::try_from(target).unwrap()));
             }
             prop_assert!(text.ends_with("#EXT-X-ENDLIST\n"));
         }

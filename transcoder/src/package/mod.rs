@@ -1,6 +1,7 @@
 //! From ffmpeg's byte streams to segments and playlists. Pure.
 pub mod bandwidth;
 pub mod cut;
+pub mod dash;
 pub mod fragment;
 pub mod hls;
 pub mod transport;

@@ -1,10 +1,10 @@
 //! Part (g) of the gate: what was packaged decodes. Every rung's initialization segment with
 //! its first, its last and three other segments goes through a sandboxed ffmpeg, all rungs
 //! in one process.
+use crate::encode::rung::EncodedRung;
 use crate::ffmpeg::argv;
 use crate::ffmpeg::process::{Ended, Invocation, Sandbox};
 use crate::gate::verification;
-use crate::rung::EncodedRung;
 use crate::stop::{Stop, internal};
 use crate::tools::Tool;
 use bytes::Bytes;

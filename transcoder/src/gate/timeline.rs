@@ -124,7 +124,6 @@ mod tests {
         Init {
             codec: "mp4a.40.2".to_owned(),
             timescale: 48_000,
-            channels: 2,
             edits: vec![(0, Some(1024))],
             defaults: Defaults::default(),
         }

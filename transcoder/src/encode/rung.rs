@@ -1,6 +1,7 @@
 //! One rung while it comes out of the encoder: cut, checked, packaged, queued.
+use crate::gate::keep::Keep;
+use crate::gate::timeline::Timeline;
 use crate::gate::{self, RungLength};
-use crate::keep::Keep;
 use crate::ladder::Plan;
 use crate::length::{FRAME_SAMPLES, Samples};
 use crate::package::bandwidth::Weight;
@@ -9,7 +10,6 @@ use crate::package::fragment::{self, Fragment, Init};
 use crate::package::hls::Rendition;
 use crate::package::transport::Transport;
 use crate::stop::{Stop, internal};
-use crate::timeline::Timeline;
 use crate::upload::{Object, UploadQueue};
 use bytes::Bytes;
 use tokio::io::AsyncReadExt;
@@ -190,6 +190,7 @@ impl<'a> RungReader<'a> {
             rendition: Rendition {
                 rung,
                 codec: begun.init.codec,
+                channels: self.plan.audio.channels,
                 kind: match self.plan.container {
                     Container::FragmentedMp4 => SegmentKind::Fragment,
                     Container::MpegTs => SegmentKind::Transport,

@@ -1,5 +1,14 @@
-//! The gate before the commit, as far as it is pure: parts (a), (b), (c), (e) and (f). Part
-//! (d) is in [`crate::timeline`], (g) in [`crate::verify`], (h) in [`crate::upload`].
+//! The gate before the commit. ffmpeg's exit code alone says nothing.
+//!
+//! Here are the pure parts: (a) both ffmpegs ended well and said nothing strange, (b) the
+//! source could be decoded, (c) it is as long as it says, (e) every rung plays exactly the
+//! samples that were decoded, (f) all are cut at the same places. [`timeline`] has (d), the
+//! regularity of each rung; [`decode`] has (g), that what was packaged decodes; the upload
+//! has (h), that every object was acknowledged with its checksum.
+pub mod decode;
+pub mod keep;
+pub mod timeline;
+
 use crate::ffmpeg::log::LogFacts;
 use crate::ffmpeg::process::Ended;
 use crate::length::Samples;

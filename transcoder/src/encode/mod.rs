@@ -1,13 +1,15 @@
 //! Two ffmpegs and the supervisor between them: one decodes hostile bytes to plain samples,
 //! one encodes the whole ladder from those. The supervisor counts the samples, cuts each
 //! rung into segments and queues them for upload while the encoder runs.
+pub mod rung;
+
+use crate::encode::rung::{EncodedRung, RungReader};
 use crate::ffmpeg::argv;
 use crate::ffmpeg::process::{Invocation, Running, Sandbox};
 use crate::gate::{self, Decoded, RungLength};
 use crate::ladder::{self, Plan};
 use crate::length::Samples;
 use crate::progress::Board;
-use crate::rung::{EncodedRung, RungReader};
 use crate::stop::{Failure, Stop, internal};
 use crate::tools::Tool;
 use crate::upload::UploadQueue;

@@ -1,0 +1,158 @@
+//! The DASH manifest (ISO/IEC 23009-1, profile isoff-live) of the same segments that the HLS
+//! playlists describe. Every URI is relative.
+use super::bandwidth::{Weight, peak};
+use super::hls::Rendition;
+use crate::ladder::Channels;
+use crate::length::{SAMPLE_RATE, Samples};
+use dash_mpd_core::{
+    AdaptationSet, AudioChannelConfiguration, MPD, Period, Representation, S, SegmentTemplate,
+    SegmentTimeline,
+};
+use std::time::Duration;
+
+/// A folder is named as its representation is, so that one template holds for all.
+const INITIALIZATION: &str = "$RepresentationID$/init.mp4";
+const MEDIA: &str = "$RepresentationID$/$Number%05d$.m4s";
+
+/// The manifest of renditions that are cut at the same places.
+pub fn manifest(renditions: &[Rendition], target_seconds: u64) -> Vec<u8> {
+    let segments = renditions.first().map_or(&[][..], |first| &first.segments);
+    let length: Samples = segments.iter().map(|segment| segment.length).sum();
+    let set = AdaptationSet {
+        contentType: Some("audio".to_owned()),
+        mimeType: Some("audio/mp4".to_owned()),
+        segmentAlignment: Some(true),
+        startWithSAP: Some(1),
+        audioSamplingRate: Some(SAMPLE_RATE.to_string()),
+        SegmentTemplate: Some(template(segments)),
+        representations: renditions
+            .iter()
+            .map(|rendition| representation(rendition, target_seconds))
+            .collect(),
+        ..AdaptationSet::default()
+    };
+    let mpd = MPD {
+        xmlns: Some("urn:mpeg:dash:schema:mpd:2011".to_owned()),
+        profiles: Some("urn:mpeg:dash:profile:isoff-live:2011".to_owned()),
+        mpdtype: Some("static".to_owned()),
+        mediaPresentationDuration: Some(duration(length)),
+        minBufferTime: Some(Duration::from_secs(target_seconds)),
+        maxSegmentDuration: Some(Duration::from_secs(target_seconds)),
+        periods: vec![Period {
+            id: Some("0".to_owned()),
+            start: Some(Duration::ZERO),
+            adaptations: vec![set],
+            ..Period::default()
+        }],
+        ..MPD::default()
+    };
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{mpd}\n").into_bytes()
+}
+
+/// Times are those of presentation: the edit list has taken the priming off, so the first
+/// segment begins at 0 and is shorter by it.
+fn template(segments: &[Weight]) -> SegmentTemplate {
+    let runs = segments.chunk_by(|one, next| one.length == next.length);
+    let timeline = runs.enumerate().map(|(number, run)| S {
+        t: (number == 0).then_some(0),
+        d: run.first().map_or(0, |segment| segment.length.0),
+        r: i64::try_from(run.len())
+            .ok()
+            .map(|count| count - 1)
+            .filter(|&again| again > 0),
+        ..S::default()
+    });
+    SegmentTemplate {
+        timescale: Some(SAMPLE_RATE),
+        startNumber: Some(1),
+        initialization: Some(INITIALIZATION.to_owned()),
+        media: Some(MEDIA.to_owned()),
+        SegmentTimeline: Some(SegmentTimeline {
+            segments: timeline.collect(),
+        }),
+        ..SegmentTemplate::default()
+    }
+}
+
+fn representation(rendition: &Rendition, target_seconds: u64) -> Representation {
+    let channels = match rendition.channels {
+        Channels::Mono => "1",
+        Channels::Stereo => "2",
+    };
+    Representation {
+        id: Some(rendition.rung.to_string()),
+        bandwidth: Some(peak(&rendition.segments, target_seconds)),
+        codecs: Some(rendition.codec.clone()),
+        AudioChannelConfiguration: vec![AudioChannelConfiguration {
+            schemeIdUri: "urn:mpeg:dash:23003:3:audio_channel_configuration:2011".to_owned(),
+            value: Some(channels.to_owned()),
+            ..AudioChannelConfiguration::default()
+        }],
+        ..Representation::default()
+    }
+}
+
+/// To the microsecond.
+fn duration(length: Samples) -> Duration {
+    Duration::from_micros(length.0 * 1_000_000 / SAMPLE_RATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use vessel_storage::path::{ObjectPath, Rung, SegmentKind};
+
+    fn rendition(kbps: u32, lengths: &[u64]) -> Rendition {
+        let weight = |&samples| Weight {
+            bytes: 125 * u64::from(kbps),
+            length: Samples(samples),
+        };
+        Rendition {
+            rung: Rung::audio(kbps),
+            codec: "mp4a.40.2".to_owned(),
+            channels: Channels::Stereo,
+            kind: SegmentKind::Fragment,
+            segments: lengths.iter().map(weight).collect(),
+        }
+    }
+
+    #[test]
+    fn the_manifest() {
+        let lengths = [286_720, 287_744, 287_744, 287_744, 33_536];
+        let ladder = [64, 128].map(|kbps| rendition(kbps, &lengths));
+        insta::assert_snapshot!(String::from_utf8(manifest(&ladder, 6)).unwrap());
+    }
+
+    #[test]
+    fn the_templates_lead_to_where_the_segments_lie() {
+        let rung = Rung::audio(128);
+        let fill = |template: &str| {
+            template
+                .replace("$RepresentationID$", rung.as_str())
+                .replace("$Number%05d$", "00007")
+        };
+        let segment = ObjectPath::Segment(rung.clone(), 7, SegmentKind::Fragment);
+        assert_eq!(fill(MEDIA), segment.to_string());
+        assert_eq!(
+            fill(INITIALIZATION),
+            ObjectPath::Init(rung.clone()).to_string()
+        );
+    }
+
+    proptest! {
+        /// A reader adds the timeline up to the segments that there are.
+        #[test]
+        fn the_timeline_reads_back(lengths in prop::collection::vec(1..4_u64, 1..40)) {
+            let text = String::from_utf8(manifest(&[rendition(64, &lengths)], 6)).unwrap();
+            let mpd = dash_mpd_core::parse(&text).unwrap();
+            let template = mpd.periods[0].adaptations[0].SegmentTemplate.clone().unwrap();
+            let timeline = template.SegmentTimeline.unwrap().segments;
+            let read: Vec<u64> = timeline
+                .iter()
+                .flat_map(|run| vec![run.d; usize::try_from(run.r.unwrap_or(0)).unwrap() + 1])
+                .collect();
+            prop_assert_eq!(read, lengths);
+        }
+    }
+}
