@@ -6,6 +6,7 @@ use crate::store::Store;
 use hls_m3u8::tags::VariantStream;
 use hls_m3u8::types::PlaylistType;
 use hls_m3u8::{MasterPlaylist, MediaPlaylist};
+use re_mp4::Mp4;
 use std::path::Path;
 use tempfile::NamedTempFile;
 use url::Url;
@@ -210,30 +211,33 @@ impl Rung {
         }
     }
 
-    /// Samples at 48 kHz that play: from the end of the encoder's priming of 1024 samples,
-    /// which the edit list leaves out, to the end of the last packet.
+    /// Samples at 48 kHz that play: all that was encoded but the encoder's priming of 1024
+    /// samples, which the edit list leaves out. Panics where the packets are not regular.
     pub async fn net_samples(&self) -> u64 {
         let file = self.whole();
-        assert_eq!(probe(file.path(), "stream=time_base").await, "1/48000");
-        let packets = probe(file.path(), "packet=pts,duration").await;
-        let packets: Vec<(i64, i64)> = packets.lines().map(packet).collect();
-        assert_eq!(packets[0].0, -1024, "{}: the edit list is lost", self.uri);
-        for pair in packets.windows(2) {
-            assert_eq!(
-                pair[1].0 - pair[0].0,
-                1024,
-                "{}: a hole at {}",
-                self.uri,
-                pair[0].0
-            );
-        }
-        let (start, length) = packets[packets.len() - 1];
+        let first = probe(file.path(), "stream=start_pts").await;
+        assert_eq!(first, "-1024", "{}: the edit list is lost", self.uri);
+        let bytes = std::fs::read(file.path()).unwrap();
+        let parsed = Mp4::read_bytes(&bytes).unwrap_or_else(|e| panic!("{}: {e}", self.uri));
+        let track = parsed.tracks().values().next().expect("a track");
+        assert_eq!(track.timescale, 48_000);
+        let (last, others) = track.samples.split_last().expect("packets");
         assert!(
-            (1..=1024).contains(&length),
-            "{}: the last packet has {length}",
+            (1..=1024).contains(&last.duration),
+            "{}: {last:?}",
             self.uri
         );
-        u64::try_from(start + length).unwrap()
+        let mut sum = 0;
+        for packet in others {
+            assert_eq!(
+                (packet.duration, packet.decode_timestamp),
+                (1024, sum),
+                "{}",
+                self.uri
+            );
+            sum += 1024;
+        }
+        u64::try_from(sum).unwrap() + last.duration - 1024
     }
 
     /// All of it in one file.
@@ -260,12 +264,6 @@ fn rate(run: &[Segment]) -> f64 {
     let bytes: usize = run.iter().map(|segment| segment.bytes.len()).sum();
     let seconds: f64 = run.iter().map(|segment| segment.seconds).sum();
     bytes as f64 * 8.0 / seconds
-}
-
-/// Start and length of a packet; ffprobe does not tell the length of the priming.
-fn packet(line: &str) -> (i64, i64) {
-    let mut fields = line.split(',').map(|field| field.parse().unwrap_or(1024));
-    (fields.next().unwrap(), fields.next().unwrap())
 }
 
 fn written(parts: &[&Vec<u8>]) -> NamedTempFile {
