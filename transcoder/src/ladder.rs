@@ -2,7 +2,7 @@
 use crate::length::{FRAME_SAMPLES, SAMPLE_RATE, Samples};
 use crate::probe::{DeclaredLength, DefaultTrack, Probe, ProbedTrack};
 use crate::stop::{Failure, Stop, failed};
-use vessel_crds::encoding::{Container, Encoding, Packaging, Protocol};
+use vessel_crds::encoding::{Container, Encoding, LoudnessMode, Packaging, Protocol};
 use vessel_crds::media::{TrackKind, TrackUsage};
 use vessel_crds::reason::FailureReason;
 use vessel_storage::order::Limits;
@@ -129,6 +129,13 @@ pub fn plan(encoding: &Encoding, probe: &Probe, limits: &Limits) -> Result<Plan,
              spec.encoding.audio to the profile",
         ));
     };
+    if encoding.loudness.mode == LoudnessMode::Normalize {
+        return Err(failed(
+            FailureReason::SourceUnsupported,
+            "this version does not change the level of the sound: set \
+             spec.encoding.loudness.mode of the profile to Measure or Off",
+        ));
+    }
     let (track_index, track, source) = audio_track(probe)?;
     let channels = if source.channels == 1 {
         Channels::Mono
@@ -407,6 +414,24 @@ mod tests {
         }
         let none = plan(&encoding(), &probe(vec![cover]), &limits()).unwrap_err();
         assert!(none.to_string().contains("no audio"), "{none}");
+    }
+
+    #[test]
+    fn what_this_version_can_not_do_is_refused() {
+        let source = || probe(vec![track("flac", 2, None)]);
+        let mut normalized = encoding();
+        normalized.loudness.mode = LoudnessMode::Normalize;
+        let silent = Encoding {
+            audio: None,
+            ..encoding()
+        };
+        for encoding in [normalized, silent] {
+            let error = plan(&encoding, &source(), &limits()).unwrap_err();
+            assert!(
+                error.to_string().starts_with("SourceUnsupported"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

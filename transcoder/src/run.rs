@@ -133,7 +133,7 @@ async fn terminated() -> Stop {
 fn last_words(verdict: &Verdict) {
     let path = std::env::var("VESSEL_TERMINATION_LOG");
     let path = path.as_deref().unwrap_or(TERMINATION_LOG);
-    tracing::info!(outcome = ?verdict.outcome, reason = ?verdict.reason, message = verdict.message, "execution ends");
+    tracing::info!(outcome = ?verdict.outcome, reason = verdict.reason.map(FailureReason::as_str), message = verdict.message, "execution ends");
     if let Err(error) = std::fs::write(path, verdict::termination_message(verdict)) {
         tracing::warn!(%error, path, "no termination message");
     }

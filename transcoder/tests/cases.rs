@@ -205,6 +205,11 @@ async fn cover_art_is_left_out_and_reported() {
             format!("{TONE} {cover} -c:a flac -c:v copy"),
             480_000,
         ),
+        (
+            "cover.m4a",
+            format!("{TONE} {cover} -c:a aac -c:v copy"),
+            480_375,
+        ),
     ];
     for (name, arguments, expected) in cases {
         let source = make(folder.path(), name, &arguments);

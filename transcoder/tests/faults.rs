@@ -209,6 +209,16 @@ async fn a_bad_environment_is_an_internal_failure_with_a_termination_message() {
 }
 
 #[tokio::test]
+async fn too_little_memory_is_not_blamed_on_the_source() {
+    for mebibytes in [64, 200] {
+        let mut execution = short().await;
+        execution.limits.memory_bytes = mebibytes << 20;
+        let message = execution.fails(FailureReason::OutOfMemory).await;
+        assert!(message.contains("spec.execution.resources"), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn limits_end_it_for_good() {
     let mut execution = short().await;
     execution.limits.max_source_bytes = 1000;

@@ -67,15 +67,20 @@ async fn a_flac_becomes_a_ladder_that_plays_to_the_sample() {
 #[tokio::test]
 async fn the_same_ladder_as_a_transport_stream() {
     let folder = media_folder();
-    let source = make(folder.path(), "tone.flac", TONE);
+    let source = make(
+        folder.path(),
+        "tone.flac",
+        "-f lavfi -i sine=440:r=48000:d=45 -ac 2",
+    );
     let mut execution = Execution::of(source).await;
     execution.order.encoding = encoding(&[64, 128], Container::MpegTs);
     let (manifest, _) = execution.commits().await;
     let out = execution.unpacked();
     for rung in &manifest.rungs {
         let samples = decoded(&out.join(rung.rung.as_str()).join("playlist.m3u8"), 2);
-        // All frames play: 470 of them, the priming included.
-        assert_eq!(samples.len(), 470 * 1024 * 2, "{}", rung.rung);
+        // All frames play: 2,111 of them, the priming included.
+        assert_eq!(samples.len(), 2111 * 1024 * 2, "{}", rung.rung);
+        assert_eq!(rung.segments, 8);
     }
     assert!(
         !manifest

@@ -8,7 +8,8 @@
 //! them behind the filter's back.
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus,
-    RestrictionStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope, path_beneath_rules,
+    RestrictionStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+    path_beneath_rules,
 };
 use nix::sys::resource::{Resource, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
@@ -21,6 +22,10 @@ use vessel_storage::order::SandboxMode;
 
 /// What the first line on stderr begins with when the sandbox could not be entered.
 pub const REFUSED: &str = "vessel-sandbox: ";
+
+/// What a line on stderr begins with when the kernel could not do all of it, which `BestEffort`
+/// lets pass.
+pub const WEAK: &str = "vessel-sandbox-weak: ";
 
 /// The one variable of the environment: malloc reserves 64 MiB of address space a thread
 /// otherwise, and ffmpeg has a thread for everything.
@@ -82,6 +87,9 @@ fn become_program(policy: &str, command: &[String]) -> Result<std::convert::Infa
     limit_resources(policy.address_space_bytes)?;
     nix::sys::prctl::set_no_new_privs()?;
     let status = restrict(&policy)?;
+    if status.ruleset != RulesetStatus::FullyEnforced {
+        eprintln!("{WEAK}Landlock is {:?} here", status.ruleset);
+    }
     refuse_syscalls(&refused_syscalls(Signals::of(&status)))?;
     let (program, arguments) = command
         .split_first()

@@ -55,6 +55,9 @@ impl LogFacts {
         if let Some(refusal) = line.strip_prefix(super::jail::REFUSED) {
             self.refusal.get_or_insert_with(|| refusal.to_owned());
         }
+        if let Some(weakness) = line.strip_prefix(super::jail::WEAK) {
+            tracing::warn!(weakness, "ffmpeg runs in a sandbox with holes");
+        }
         if MARKERS.iter().any(|marker| line.contains(marker)) {
             self.marker.get_or_insert_with(|| message(line).to_owned());
         }
@@ -64,7 +67,8 @@ impl LogFacts {
         if let Some(count) = input_count(line) {
             self.inputs.push(count);
         }
-        if line.contains("[error] ") || line.contains("[fatal] ") {
+        let loader = line.contains("error while loading shared libraries");
+        if loader || line.contains("[error] ") || line.contains("[fatal] ") {
             self.error_count += 1;
             if self.errors.len() == KEPT_ERRORS {
                 self.errors.pop_front();

@@ -146,6 +146,16 @@ impl Running {
     }
 }
 
+/// How the loader, ffmpeg and its threads say that the address space is used up.
+fn is_short_of_memory(line: &str) -> bool {
+    let words = [
+        "Cannot allocate memory",
+        "pthread_create() failed",
+        "error while loading shared libraries",
+    ];
+    words.iter().any(|words| line.contains(words))
+}
+
 impl Ended {
     /// What is wrong with the surroundings rather than with the source or the work: the
     /// sandbox could not be entered, or memory was short.
@@ -154,11 +164,7 @@ impl Ended {
             return Err(Failure::new(FailureReason::Internal, refusal));
         }
         let killed = self.status.signal() == Some(Signal::SIGKILL as i32);
-        let short = self
-            .log
-            .errors
-            .iter()
-            .any(|line| line.contains("Cannot allocate memory"));
+        let short = self.log.errors.iter().any(|line| is_short_of_memory(line));
         if killed || short {
             return Err(Failure::new(
                 FailureReason::OutOfMemory,
