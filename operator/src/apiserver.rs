@@ -271,7 +271,11 @@ where
         + Debug
         + DeserializeOwned,
 {
-    let Some(index) = object.finalizers().iter().position(|name| name == FINALIZER) else {
+    let Some(index) = object
+        .finalizers()
+        .iter()
+        .position(|name| name == FINALIZER)
+    else {
         return Ok(());
     };
     let path = format!("/metadata/finalizers/{index}");
@@ -296,11 +300,14 @@ where
 {
     let name = object.name_any();
     let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
-    let patch: json_patch::Patch = serde_json::from_value(patch).map_err(|error| {
-        ApiError::of::<K>(Action::Patch, &name, kube::Error::SerdeError(error))
-    })?;
+    let operations: json_patch::Patch = serde_json::from_value(patch)
+        .map_err(|error| ApiError::of::<K>(Action::Patch, &name, kube::Error::SerdeError(error)))?;
     match api
-        .patch(&name, &PatchParams::default(), &Patch::<()>::Json(patch))
+        .patch(
+            &name,
+            &PatchParams::default(),
+            &Patch::<()>::Json(operations),
+        )
         .await
     {
         Ok(_) => Ok(()),

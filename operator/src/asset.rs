@@ -7,7 +7,7 @@ pub mod apply;
 pub mod build;
 pub mod finalize;
 #[cfg(test)]
-pub mod fixtures;
+pub(crate) mod fixtures;
 pub mod plan;
 pub mod pointer;
 pub mod publish;
@@ -47,7 +47,7 @@ const TAKEN: SignedDuration = SignedDuration::from_secs(30);
 pub enum Error {
     /// It does not deserialise.
     #[error("the MediaAsset can't be read: {0}")]
-    Invalid(#[source] InvalidObject),
+    Invalid(#[source] Box<InvalidObject>),
     /// Its source could not be looked at.
     #[error("the source: {0}")]
     Source(#[source] WorkError),
@@ -70,9 +70,9 @@ impl Error {
     pub fn class(&self) -> ReconcileErrorClass {
         match self {
             Self::Invalid(_) => ReconcileErrorClass::Invalid,
-            Self::Source(error) | Self::Finalize(error) | Self::Apply(apply::Error::Work(error)) => {
-                error.class()
-            }
+            Self::Source(error)
+            | Self::Finalize(error)
+            | Self::Apply(apply::Error::Work(error)) => error.class(),
             Self::Apply(apply::Error::Output(_)) => ReconcileErrorClass::Internal,
             Self::Adopt(error) | Self::Status(error) => error.class(),
         }
@@ -88,7 +88,11 @@ pub async fn reconcile(asset: Arc<Asset>, leader: Arc<Leader>) -> Result<Action,
         Ok(readable) => readable,
         Err(broken) => return Err(report::broken(&asset, broken, &leader).await),
     };
-    if !asset.finalizers().iter().any(|name| name == labels::FINALIZER) {
+    if !asset
+        .finalizers()
+        .iter()
+        .any(|name| name == labels::FINALIZER)
+    {
         let client = &leader.context.client;
         add_finalizer(client, asset).await.map_err(Error::Adopt)?;
         return Ok(Action::await_change());
@@ -111,12 +115,17 @@ async fn outcome(asset: &MediaAsset, leader: &Leader, now: Timestamp) -> Result<
         return Ok(Outcome::Resolved(valid));
     }
     let step = source::step(asset, now);
-    let source = match source::locate(step, asset, &valid, leader, now).await.map_err(Error::Source)? {
+    let source = match source::locate(step, asset, &valid, leader, now)
+        .await
+        .map_err(Error::Source)?
+    {
         Located::Found(source) => source,
         located => return Ok(Outcome::Unlocated(valid, located)),
     };
     let plan = Box::new(plan::plan(asset, &valid, &source, &jobs(asset, leader)));
-    let applied = apply::apply(&plan, asset, &valid, leader).await.map_err(Error::Apply)?;
+    let applied = apply::apply(&plan, asset, &valid, leader)
+        .await
+        .map_err(Error::Apply)?;
     Ok(Outcome::Planned {
         valid,
         source,
@@ -126,7 +135,10 @@ async fn outcome(asset: &MediaAsset, leader: &Leader, now: Timestamp) -> Result<
 }
 
 fn is_unresolved(asset: &MediaAsset) -> bool {
-    let resolved = asset.status.as_ref().and_then(|status| status.resolved.as_ref());
+    let resolved = asset
+        .status
+        .as_ref()
+        .and_then(|status| status.resolved.as_ref());
     resolved.is_none_or(|resolved| resolved.store_uid.is_none())
 }
 
@@ -139,7 +151,9 @@ fn choices(asset: &MediaAsset, leader: &Leader) -> Choices {
             .iter()
             .filter_map(|profile| profile.0.as_ref().ok().cloned())
             .collect(),
-        namespace: leader.caches.namespace(&asset.namespace().unwrap_or_default()),
+        namespace: leader
+            .caches
+            .namespace(&asset.namespace().unwrap_or_default()),
     }
 }
 
@@ -160,12 +174,12 @@ fn jobs(asset: &MediaAsset, leader: &Leader) -> Vec<Arc<TranscodeJob>> {
 fn next_look(outcome: &Outcome, now: Timestamp) -> Option<Timestamp> {
     let after = |pause| now.saturating_add(pause).ok();
     match outcome {
-        Outcome::Blocked(_) | Outcome::Resolved(_) => None,
         Outcome::Unlocated(_, Located::Awaited(_, time) | Located::Missing(_, time)) => Some(*time),
-        Outcome::Unlocated(..) => None,
-        Outcome::Planned { applied, .. } if applied.playing == Playing::Unsettled => after(UNSETTLED),
+        Outcome::Planned { applied, .. } if applied.playing == Playing::Unsettled => {
+            after(UNSETTLED)
+        }
         Outcome::Planned { applied, .. } if !applied.taken.is_empty() => after(TAKEN),
-        Outcome::Planned { .. } => None,
+        _ => None,
     }
 }
 
@@ -176,13 +190,17 @@ async fn record(asset: &MediaAsset, outcome: &Outcome, leader: &Leader) -> Resul
     if asset.status.as_ref() == Some(&status) {
         return Ok(());
     }
-    write_status(&context.client, asset, &status).await.map_err(Error::Status)?;
+    write_status(&context.client, asset, &status)
+        .await
+        .map_err(Error::Status)?;
     report::report(asset, outcome, &status, context).await;
     Ok(())
 }
 
 async fn let_go(asset: &Asset, leader: &Leader) -> Result<Action, Error> {
-    let finalized = finalize::finalize(asset, leader).await.map_err(Error::Finalize)?;
+    let finalized = finalize::finalize(asset, leader)
+        .await
+        .map_err(Error::Finalize)?;
     Ok(match finalized {
         Finalized::Done => Action::await_change(),
         Finalized::Ending => Action::requeue(FINALIZE_RETRY),
@@ -192,4 +210,3 @@ async fn let_go(asset: &Asset, leader: &Leader) -> Result<Action, Error> {
         }
     })
 }
-

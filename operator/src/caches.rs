@@ -132,8 +132,8 @@ pub fn controller(
 /// Starts the watches as tasks of `tasks` and hands out their caches.
 pub fn start(context: &Context, triggers: &Triggers, tasks: &mut JoinSet<()>) -> Caches {
     let client = &context.client;
-    let ours = watcher::Config::default()
-        .labels(&format!("{}={}", labels::MANAGED_BY, labels::VESSEL));
+    let ours =
+        watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::VESSEL));
     let all = watcher::Config::default;
 
     let (assets, writer) = reflector::store();
@@ -146,15 +146,30 @@ pub fn start(context: &Context, triggers: &Triggers, tasks: &mut JoinSet<()>) ->
 
     let (batch, writer) = reflector::store();
     let stream = watch(Api::<Job>::all(client.clone()), ours.clone()).reflect(writer);
-    drive(tasks, stream, on_child(triggers.clone(), transcodes.clone()));
+    drive(
+        tasks,
+        stream,
+        on_child(triggers.clone(), transcodes.clone()),
+    );
 
     let (pods, writer) = reflector::store();
     let stream = watch(Api::<Pod>::all(client.clone()), ours).reflect(writer);
-    drive(tasks, stream, on_child(triggers.clone(), transcodes.clone()));
+    drive(
+        tasks,
+        stream,
+        on_child(triggers.clone(), transcodes.clone()),
+    );
 
     let (profiles, writer) = reflector::store();
-    let stream = watch(Api::<DeserializeGuard<TranscodeProfile>>::all(client.clone()), all());
-    drive(tasks, stream.reflect(writer), on_profile(triggers.clone(), assets.clone()));
+    let stream = watch(
+        Api::<DeserializeGuard<TranscodeProfile>>::all(client.clone()),
+        all(),
+    );
+    drive(
+        tasks,
+        stream.reflect(writer),
+        on_profile(triggers.clone(), assets.clone()),
+    );
 
     drive_stores(context, triggers, &assets, &transcodes, tasks);
 

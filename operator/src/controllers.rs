@@ -68,8 +68,22 @@ pub async fn run(context: Arc<Context>, shutdown: CancellationToken) -> Result<(
         retries: Retries::default(),
     });
     tokio::join!(
-        control(Name::Asset, caches.assets, assets_due, &leader, &shutdown, asset::reconcile),
-        control(Name::Job, caches.transcodes, transcodes_due, &leader, &shutdown, job::reconcile),
+        control(
+            Name::Asset,
+            caches.assets,
+            assets_due,
+            &leader,
+            &shutdown,
+            asset::reconcile
+        ),
+        control(
+            Name::Job,
+            caches.transcodes,
+            transcodes_due,
+            &leader,
+            &shutdown,
+            job::reconcile
+        ),
         shutdown.run_until_cancelled(queue::run(queue, &context)),
     );
     Ok(())
@@ -108,9 +122,8 @@ async fn control<K, F, Fut, E>(
     Fut: Future<Output = Result<Action, E>> + Send + 'static,
     E: Classified,
 {
-    let reconcile = move |object: Arc<K>, leader: Arc<Leader>| {
-        timed(name, object, leader, reconcile.clone())
-    };
+    let reconcile =
+        move |object: Arc<K>, leader: Arc<Leader>| timed(name, object, leader, reconcile.clone());
     Controller::for_stream(futures::stream::pending(), store)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(UnboundedReceiverStream::new(due))
@@ -138,7 +151,11 @@ where
     let started = Instant::now();
     let key = key(object.as_ref());
     let result = reconcile(object, Arc::clone(&leader)).await;
-    leader.context.metrics.process.reconciled(name, started.elapsed());
+    leader
+        .context
+        .metrics
+        .process
+        .reconciled(name, started.elapsed());
     if result.is_ok() {
         leader.retries.succeeded(&key);
     }

@@ -38,7 +38,7 @@ const FINALIZE_RETRY: Duration = Duration::from_secs(15);
 pub enum Error {
     /// It does not deserialise.
     #[error("the TranscodeJob can't be read: {0}")]
-    Invalid(#[source] InvalidObject),
+    Invalid(#[source] Box<InvalidObject>),
     /// The plan could not be carried out.
     #[error("the attempt: {0}")]
     Apply(#[source] WorkError),
@@ -66,7 +66,10 @@ pub async fn reconcile(job: Arc<Transcode>, leader: Arc<Leader>) -> Result<Actio
     if job.meta().deletion_timestamp.is_some() {
         return let_go(&job, &leader).await;
     }
-    let job = job.0.as_ref().map_err(|broken| Error::Invalid(broken.clone()))?;
+    let job = job
+        .0
+        .as_ref()
+        .map_err(|broken| Error::Invalid(Box::new(broken.clone())))?;
     let now = leader.context.clock.now();
     let observed = observe::observe(job, &leader, now);
     let plan = plan::plan(&observed.view, now);
@@ -78,7 +81,11 @@ pub async fn reconcile(job: Arc<Transcode>, leader: Arc<Leader>) -> Result<Actio
 }
 
 /// Writes the status, if it differs, and then tells of it.
-async fn record(job: &TranscodeJob, applied: &apply::Applied, leader: &Leader) -> Result<(), Error> {
+async fn record(
+    job: &TranscodeJob,
+    applied: &apply::Applied,
+    leader: &Leader,
+) -> Result<(), Error> {
     let context = &leader.context;
     let status = status::after(job, applied, &context.clock.now_meta());
     let same = match &job.status {
@@ -94,13 +101,17 @@ async fn record(job: &TranscodeJob, applied: &apply::Applied, leader: &Leader) -
         body.progress = None;
         body.progress_percent = None;
     }
-    write_status(&context.client, job, &body).await.map_err(Error::Status)?;
+    write_status(&context.client, job, &body)
+        .await
+        .map_err(Error::Status)?;
     report::report(job, applied, &status, context).await;
     Ok(())
 }
 
 async fn let_go(job: &Transcode, leader: &Leader) -> Result<Action, Error> {
-    let finalized = finalize::finalize(job, leader).await.map_err(Error::Finalize)?;
+    let finalized = finalize::finalize(job, leader)
+        .await
+        .map_err(Error::Finalize)?;
     Ok(match finalized {
         Finalized::Done => Action::await_change(),
         Finalized::Ending => Action::requeue(FINALIZE_RETRY),

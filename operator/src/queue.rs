@@ -65,7 +65,11 @@ impl Queue {
             return Turn::Now;
         }
         let mut snapshot = observe::snapshot(&self.0, &ledger, now);
-        if !snapshot.candidates.iter().any(|other| other.uid == candidate.uid) {
+        if !snapshot
+            .candidates
+            .iter()
+            .any(|other| other.uid == candidate.uid)
+        {
             snapshot.candidates.push(candidate.clone());
         }
         let turn = admit(&snapshot)

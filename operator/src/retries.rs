@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The first pause.
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause.
-const LAST: Duration = Duration::from_secs(120);
+const LAST: Duration = Duration::from_mins(2);
 /// Somebody else wrote first: the caches will have it in a moment.
 const CONFLICT: Duration = Duration::from_millis(500);
 

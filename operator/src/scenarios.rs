@@ -1,6 +1,6 @@
 //! The operator against an apiserver and a bucket in memory: what has to hold whoever writes
 //! first, and wherever a process dies.
-mod apiserver;
+pub(crate) mod apiserver;
 mod bucket;
 mod crashes;
 mod races;

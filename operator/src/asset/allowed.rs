@@ -34,7 +34,9 @@ mod tests {
         let music: NamespaceMeta =
             serde_json::from_value(json!({"metadata": {"name": "m", "labels": {"team": "music"}}}))
                 .unwrap();
-        let team = |team: &str| rule(json!({"from": "Selector", "selector": {"matchLabels": {"team": team}}}));
+        let team = |team: &str| {
+            rule(json!({"from": "Selector", "selector": {"matchLabels": {"team": team}}}))
+        };
         assert!(permits(&rule(json!({})), None));
         assert!(permits(&team("music"), Some(&music)));
         assert!(!permits(&team("film"), Some(&music)));

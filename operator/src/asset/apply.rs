@@ -129,7 +129,11 @@ async fn play(
         }),
         Publication::Contended => Ok(Playing::Unsettled),
         Publication::Void(names) => {
-            for job in plan.play.iter().filter(|job| names.contains(&job.name_any())) {
+            for job in plan
+                .play
+                .iter()
+                .filter(|job| names.contains(&job.name_any()))
+            {
                 delete(job, leader).await?;
             }
             Ok(Playing::Unsettled)

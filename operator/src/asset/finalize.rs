@@ -35,7 +35,11 @@ struct Remains {
 
 /// Ends `asset`, whose deletion was asked for.
 pub async fn finalize(asset: &Asset, leader: &Leader) -> Result<Finalized, WorkError> {
-    if !asset.finalizers().iter().any(|name| name == labels::FINALIZER) {
+    if !asset
+        .finalizers()
+        .iter()
+        .any(|name| name == labels::FINALIZER)
+    {
         return Ok(Finalized::Done);
     }
     let remains = remains(asset, leader).await?;
@@ -44,10 +48,16 @@ pub async fn finalize(asset: &Asset, leader: &Leader) -> Result<Finalized, WorkE
         Some(store) if !abandoned => end_storage(&remains, store, leader).await?,
         _ => None,
     };
-    let jobs = leader.caches.transcodes_of(&remains.namespace, &remains.uid);
-    for job in jobs.iter().filter(|job| job.meta().deletion_timestamp.is_none()) {
+    let jobs = leader
+        .caches
+        .transcodes_of(&remains.namespace, &remains.uid);
+    for job in jobs
+        .iter()
+        .filter(|job| job.meta().deletion_timestamp.is_none())
+    {
         let client = &leader.context.client;
-        apiserver::delete::<TranscodeJob>(client, &remains.namespace, &job.name_any(), job.uid()).await?;
+        apiserver::delete::<TranscodeJob>(client, &remains.namespace, &job.name_any(), job.uid())
+            .await?;
     }
     if let Some(why) = blocked {
         return Ok(Finalized::Waits(why));
@@ -125,17 +135,25 @@ async fn end_storage(
 ) -> Result<Option<String>, WorkError> {
     let advice = format!(
         "bring the store back, or let the storage be with kubectl annotate mediaasset -n {} {} {}={}",
-        remains.namespace, remains.name, labels::ABANDON_STORAGE, remains.uid
+        remains.namespace,
+        remains.name,
+        labels::ABANDON_STORAGE,
+        remains.uid
     );
     let Some(store) = leader.context.stores.get(store) else {
         return Ok(Some(format!("there is no MediaStore {store:?}: {advice}")));
     };
     if let StoreState::NotReady(why) = &store.state {
-        let what = format!("MediaStore {:?}: {}: {}; {advice}", store.name, why.reason, why.message);
+        let what = format!(
+            "MediaStore {:?}: {}: {}; {advice}",
+            store.name, why.reason, why.message
+        );
         return Ok(Some(what));
     }
     if !end_in(remains, &store, leader).await? {
-        return Ok(Some("somebody else wrote its pointer at the same time".to_owned()));
+        return Ok(Some(
+            "somebody else wrote its pointer at the same time".to_owned(),
+        ));
     }
     Ok(None)
 }

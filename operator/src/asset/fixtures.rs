@@ -87,7 +87,10 @@ pub fn source(version: &str) -> SourceStatus {
 /// A ready store with `spec` over its own; nothing ever reaches its bucket.
 pub fn store(name: &str, spec: &Value) -> Arc<StoreHandle> {
     let own = json!({"bucket": "vessel", "prefix": "vessel/", "default": true});
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let connection = Connection {
         bucket: "vessel".to_owned(),
         region: "us-east-1".to_owned(),
@@ -101,7 +104,8 @@ pub fn store(name: &str, spec: &Value) -> Arc<StoreHandle> {
         },
     };
     let bucket = std::thread::scope(|scope| {
-        let connect = scope.spawn(|| runtime.block_on(Bucket::connect(connection, Arc::new(Unobserved))));
+        let connect =
+            scope.spawn(|| runtime.block_on(Bucket::connect(connection, Arc::new(Unobserved))));
         connect.join().unwrap().unwrap()
     });
     Arc::new(StoreHandle {
@@ -128,7 +132,12 @@ pub fn store_not_ready(name: &str) -> Arc<StoreHandle> {
 }
 
 /// The job that `asset` has for `profile` at a source version, with `status` as its status.
-pub fn job(asset: &MediaAsset, profile: &TranscodeProfile, version: &str, status: &Value) -> Arc<TranscodeJob> {
+pub fn job(
+    asset: &MediaAsset,
+    profile: &TranscodeProfile,
+    version: &str,
+    status: &Value,
+) -> Arc<TranscodeJob> {
     let name = profile.metadata.name.clone().unwrap();
     let work = super::build::work(
         asset,
@@ -140,7 +149,8 @@ pub fn job(asset: &MediaAsset, profile: &TranscodeProfile, version: &str, status
     job.metadata.uid = Some(uid(&job.spec.work.key));
     job.metadata.resource_version = Some("11".to_owned());
     job.metadata.generation = Some(1);
-    job.metadata.creation_timestamp = Some(serde_json::from_value(json!("2026-01-01T00:00:01Z")).unwrap());
+    job.metadata.creation_timestamp =
+        Some(serde_json::from_value(json!("2026-01-01T00:00:01Z")).unwrap());
     job.status = serde_json::from_value(status.clone()).unwrap();
     Arc::new(job)
 }
@@ -148,7 +158,14 @@ pub fn job(asset: &MediaAsset, profile: &TranscodeProfile, version: &str, status
 /// A UID that is always the same for the same text.
 pub fn uid(text: &str) -> String {
     let digits = Sha256::of(text.as_bytes()).to_string();
-    format!("{}-{}-4{}-8{}-{}", &digits[..8], &digits[8..12], &digits[13..16], &digits[17..20], &digits[20..32])
+    format!(
+        "{}-{}-4{}-8{}-{}",
+        &digits[..8],
+        &digits[8..12],
+        &digits[13..16],
+        &digits[17..20],
+        &digits[20..32]
+    )
 }
 
 /// The status of a job that was committed.

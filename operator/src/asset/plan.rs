@@ -97,18 +97,36 @@ fn plan_profile(
         .collect();
     let existing = existing(asset, valid, source, profile, &of_profile);
     let succeeded = existing.as_ref().is_some_and(|job| is_committed(job));
-    let fallback = (!succeeded).then(|| newest_committed(&of_profile)).flatten();
+    let fallback = (!succeeded)
+        .then(|| newest_committed(&of_profile))
+        .flatten();
     for job in &of_profile {
         retire(plan, job, existing.as_ref(), fallback.as_ref());
     }
-    let playing = if succeeded { existing.clone() } else { fallback };
+    let playing = if succeeded {
+        existing.clone()
+    } else {
+        fallback
+    };
     plan.play.extend(playing);
     match (&existing, &profile.current) {
-        (Some(job), current) => plan.follow.extend(follow(asset, job, current.as_ref().map(|p| &p.execution))),
+        (Some(job), current) => {
+            let execution = current.as_ref().map(|current| &current.execution);
+            plan.follow.extend(follow(asset, job, execution));
+        }
         (None, Some(current)) => {
-            let store = (valid.resolved.store_name.as_str(), valid.ready.uid.to_string());
-            let work = build::work(asset, source, (store.0, &store.1), (&profile.name, &current.encoding));
-            plan.create.push(build::transcode_job(asset, work, current.execution.clone()));
+            let store = (
+                valid.resolved.store_name.as_str(),
+                valid.ready.uid.to_string(),
+            );
+            let work = build::work(
+                asset,
+                source,
+                (store.0, &store.1),
+                (&profile.name, &current.encoding),
+            );
+            plan.create
+                .push(build::transcode_job(asset, work, current.execution.clone()));
         }
         (None, None) => plan.missing_profiles.push(profile.name.clone()),
     }
@@ -194,7 +212,11 @@ fn plan_leaving(plan: &mut Plan, live: &[Arc<TranscodeJob>]) {
         .wanted
         .iter()
         .all(|wanted| wanted.job.as_deref().is_some_and(is_committed));
-    let asked: Vec<String> = plan.wanted.iter().map(|wanted| wanted.profile.clone()).collect();
+    let asked: Vec<String> = plan
+        .wanted
+        .iter()
+        .map(|wanted| wanted.profile.clone())
+        .collect();
     let mut leaving: Vec<_> = live
         .iter()
         .filter(|job| !asked.contains(&job.spec.work.profile_name))

@@ -126,7 +126,10 @@ fn invalid(job: &TranscodeJob, message: &dyn std::fmt::Display) -> InvalidOutput
 }
 
 fn rendition(job: &TranscodeJob) -> Result<PointedRendition, InvalidOutput> {
-    let output = job.status.as_ref().and_then(|status| status.output.as_ref());
+    let output = job
+        .status
+        .as_ref()
+        .and_then(|status| status.output.as_ref());
     let output = output.ok_or_else(|| invalid(job, &"it has no output"))?;
     let uid = job.uid().unwrap_or_default();
     let path = |path: &Option<String>| {
@@ -138,7 +141,10 @@ fn rendition(job: &TranscodeJob) -> Result<PointedRendition, InvalidOutput> {
     Ok(PointedRendition {
         profile: job.spec.work.profile_name.clone(),
         job_uid: uid.parse().map_err(|error| invalid(job, &error))?,
-        pod_uid: output.pod_uid.parse().map_err(|error| invalid(job, &error))?,
+        pod_uid: output
+            .pod_uid
+            .parse()
+            .map_err(|error| invalid(job, &error))?,
         manifest_sha256: output
             .manifest_sha256
             .parse()

@@ -74,7 +74,10 @@ async fn swap(
             Creation::Created(_)
         ),
         Some(before) => matches!(
-            store.bucket.replace_json(key, &pointer, &before.etag).await?,
+            store
+                .bucket
+                .replace_json(key, &pointer, &before.etag)
+                .await?,
             Replacement::Replaced(_)
         ),
     };
@@ -116,8 +119,7 @@ async fn is_live(
     uid: AssetUid,
     leader: &Leader,
 ) -> Result<bool, ApiError> {
-    let asset: Option<MediaAsset> =
-        apiserver::get(&leader.context.client, namespace, name).await?;
+    let asset: Option<MediaAsset> = apiserver::get(&leader.context.client, namespace, name).await?;
     Ok(asset.is_some_and(|asset| asset.metadata.uid == Some(uid.to_string())))
 }
 
@@ -130,7 +132,10 @@ async fn void_jobs(
     for (name, folder) in jobs {
         let key = store.prefix.commit(*folder);
         let commit: Option<Stored<Commit>> = store.bucket.get_json(&key).await?;
-        if !matches!(commit.map(|stored| stored.value), Some(Commit::Published(_))) {
+        if !matches!(
+            commit.map(|stored| stored.value),
+            Some(Commit::Published(_))
+        ) {
             void.push(name.clone());
         }
     }

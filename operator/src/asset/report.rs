@@ -1,7 +1,7 @@
 //! What metrics and Events tell of an asset, once, on the write that records it.
-use super::{Error, retention};
 use super::source::Located;
 use super::status::{Outcome, became_ready};
+use super::{Error, retention};
 use crate::apiserver::write_status;
 use crate::caches::Asset;
 use crate::context::Context;
@@ -24,18 +24,31 @@ pub async fn report(
     let message = status.message.as_deref().unwrap_or_default();
     if let Outcome::Planned { applied, .. } = outcome {
         for job in &applied.created {
-            let note = format!("TranscodeJob {} makes the profile {}", job.name_any(), job.spec.work.profile_name);
+            let note = format!(
+                "TranscodeJob {} makes the profile {}",
+                job.name_any(),
+                job.spec.work.profile_name
+            );
             context.events.normal(asset, "JobCreated", &note).await;
         }
     }
-    let seen = before.is_some_and(|before| before.observed_generation == status.observed_generation);
+    let seen =
+        before.is_some_and(|before| before.observed_generation == status.observed_generation);
     if let Some(fields) = retention::not_acted_on(asset).filter(|_| !seen) {
-        let note = format!("{fields}: not acted on by this version of Vessel; the storage stays until the asset is deleted");
-        context.events.warning(asset, "RetentionNotActedOn", &note).await;
+        let note = format!(
+            "{fields}: not acted on by this version of Vessel; the storage stays until the asset is deleted"
+        );
+        context
+            .events
+            .warning(asset, "RetentionNotActedOn", &note)
+            .await;
     }
     if became_ready(before, status) {
         ready_in(asset, status, context);
-        let note = status.url.as_deref().map_or_else(|| message.to_owned(), |url| format!("{message}: {url}"));
+        let note = status
+            .url
+            .as_deref()
+            .map_or_else(|| message.to_owned(), |url| format!("{message}: {url}"));
         context.events.normal(asset, "Ready", &note).await;
     } else if reason(before) != reason(Some(status)) {
         tell(asset, outcome, status, context).await;
@@ -63,10 +76,15 @@ fn reason(status: Option<&MediaAssetStatus>) -> Option<String> {
 
 /// From the creation of the asset to the moment in which everything played.
 fn ready_in(asset: &MediaAsset, status: &MediaAssetStatus, context: &Context) {
-    let first_time = asset.status.as_ref().is_none_or(|before| before.ready_time.is_none());
-    let (Some(created), Some(ready), true) =
-        (asset.creation_timestamp(), status.ready_time.as_ref(), first_time)
-    else {
+    let first_time = asset
+        .status
+        .as_ref()
+        .is_none_or(|before| before.ready_time.is_none());
+    let (Some(created), Some(ready), true) = (
+        asset.creation_timestamp(),
+        status.ready_time.as_ref(),
+        first_time,
+    ) else {
         return;
     };
     let took = Duration::try_from(ready.0.duration_since(created.0)).unwrap_or_default();
@@ -77,9 +95,12 @@ fn ready_in(asset: &MediaAsset, status: &MediaAssetStatus, context: &Context) {
 
 /// An asset that can't be read: its status stays as it was, and an Event says what is wrong.
 pub async fn broken(asset: &Asset, broken: &InvalidObject, leader: &Leader) -> Error {
-    let note = format!("the object does not fit its schema, nothing is done for it: {}", broken.error);
+    let note = format!(
+        "the object does not fit its schema, nothing is done for it: {}",
+        broken.error
+    );
     leader.context.events.warning(asset, "Invalid", &note).await;
-    Error::Invalid(broken.clone())
+    Error::Invalid(Box::new(broken.clone()))
 }
 
 /// Says on an asset that is going why it is still there.
@@ -93,13 +114,29 @@ pub async fn leaving(asset: &Asset, why: &str, leader: &Leader) -> Result<(), Er
     }
     let now = leader.context.clock.now_meta();
     let facts = [
-        Fact::new(ConditionType::Playable, ConditionStatus::False, "Deleting", &message),
-        Fact::new(ConditionType::Ready, ConditionStatus::False, "Deleting", &message),
-        Fact::new(ConditionType::Reconciling, ConditionStatus::True, "Deleting", &message),
+        Fact::new(
+            ConditionType::Playable,
+            ConditionStatus::False,
+            "Deleting",
+            &message,
+        ),
+        Fact::new(
+            ConditionType::Ready,
+            ConditionStatus::False,
+            "Deleting",
+            &message,
+        ),
+        Fact::new(
+            ConditionType::Reconciling,
+            ConditionStatus::True,
+            "Deleting",
+            &message,
+        ),
     ];
     status.observed_generation = asset.metadata.generation.unwrap_or_default();
     status.conditions = Fact::merge(&facts, &status.conditions, status.observed_generation, &now);
     status.message = Some(message);
-    write_status(&leader.context.client, asset, &status).await.map_err(Error::Status)
+    write_status(&leader.context.client, asset, &status)
+        .await
+        .map_err(Error::Status)
 }
-

@@ -7,9 +7,18 @@ use vessel_crds::media_asset::SourceRetention;
 pub fn not_acted_on(asset: &MediaAsset) -> Option<String> {
     let retention = asset.spec.retention.as_ref()?;
     let fields: Vec<_> = [
-        (retention.source != SourceRetention::Keep, "spec.retention.source"),
-        (retention.cleanup_after_failed_seconds.is_some(), "spec.retention.cleanupAfterFailedSeconds"),
-        (retention.expire_after_seconds.is_some(), "spec.retention.expireAfterSeconds"),
+        (
+            retention.source != SourceRetention::Keep,
+            "spec.retention.source",
+        ),
+        (
+            retention.cleanup_after_failed_seconds.is_some(),
+            "spec.retention.cleanupAfterFailedSeconds",
+        ),
+        (
+            retention.expire_after_seconds.is_some(),
+            "spec.retention.expireAfterSeconds",
+        ),
     ]
     .into_iter()
     .filter_map(|(set, name)| set.then_some(name))
@@ -25,7 +34,9 @@ mod tests {
 
     #[test]
     fn what_is_set_is_named() {
-        let of = |retention: serde_json::Value| not_acted_on(&asset(&json!({"spec": {"retention": retention}})));
+        let of = |retention: serde_json::Value| {
+            not_acted_on(&asset(&json!({"spec": {"retention": retention}})))
+        };
         assert_eq!(of(json!(null)), None);
         assert_eq!(of(json!({"source": "Keep"})), None);
         assert_eq!(

@@ -45,7 +45,7 @@ pub enum Located {
 }
 
 /// The step for `asset` at `now`.
-pub fn step<'a>(asset: &'a MediaAsset, now: Timestamp) -> SourceStep<'a> {
+pub fn step(asset: &MediaAsset, now: Timestamp) -> SourceStep<'_> {
     let source = &asset.spec.source;
     let fingerprint = fingerprint(source, &asset.spec.restart_token);
     let status = asset.status.as_ref();
@@ -58,9 +58,11 @@ pub fn step<'a>(asset: &'a MediaAsset, now: Timestamp) -> SourceStep<'a> {
     match (&source.http, &source.s3, &source.upload) {
         (Some(http), _, _) => SourceStep::Known(http::version(http, fingerprint)),
         (_, Some(s3), _) => SourceStep::LookAt(s3),
-        (_, _, Some(upload)) => {
-            upload::step(upload, status.and_then(|status| status.upload.as_ref()), now)
-        }
+        (_, _, Some(upload)) => upload::step(
+            upload,
+            status.and_then(|status| status.upload.as_ref()),
+            now,
+        ),
         // The schema asks for exactly one of the three: a source of a newer version of it.
         (None, None, None) => SourceStep::Known(SourceStatus::default()),
     }
@@ -94,7 +96,9 @@ pub async fn locate(
         SourceStep::Known(source) => Ok(Located::Found(source)),
         SourceStep::Expired(upload) => Ok(Located::Expired(upload)),
         SourceStep::LookAt(source) => {
-            let namespace = leader.caches.namespace(&asset.namespace().unwrap_or_default());
+            let namespace = leader
+                .caches
+                .namespace(&asset.namespace().unwrap_or_default());
             match s3::allowed(&valid.store.spec, source, namespace.as_deref()) {
                 Ok(()) => s3::look_at(source, asset, store, now).await,
                 Err(denied) => Ok(Located::Denied(denied.to_string())),

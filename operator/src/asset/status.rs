@@ -55,7 +55,12 @@ pub fn after(asset: &MediaAsset, outcome: &Outcome, now: &Time) -> MediaAssetSta
             status.resolved = Some(valid.resolved.clone());
             located_in(&mut status, located);
         }
-        Outcome::Planned { valid, source, plan, applied } => {
+        Outcome::Planned {
+            valid,
+            source,
+            plan,
+            applied,
+        } => {
             status.resolved = Some(valid.resolved.clone());
             status.upload = None;
             status.source = Some(source.clone());
@@ -82,7 +87,11 @@ fn planned(
     plan: &Plan,
     applied: &Applied,
 ) {
-    status.renditions = plan.wanted.iter().map(|wanted| rendition(wanted, applied)).collect();
+    status.renditions = plan
+        .wanted
+        .iter()
+        .map(|wanted| rendition(wanted, applied))
+        .collect();
     status.progress_percent = Some(summary::progress(plan));
     if let Playing::Published { revision, digest } = &applied.playing {
         status.pointer_revision = *revision;
@@ -126,7 +135,8 @@ fn conclude(status: &mut MediaAssetStatus, before: &MediaAssetStatus, facts: Fac
 
 /// Whether an asset became Ready with this status.
 pub fn became_ready(before: Option<&MediaAssetStatus>, after: &MediaAssetStatus) -> bool {
-    let ready = |status: &MediaAssetStatus| condition::is_true(&status.conditions, ConditionType::Ready);
+    let ready =
+        |status: &MediaAssetStatus| condition::is_true(&status.conditions, ConditionType::Ready);
     ready(after) && !before.is_some_and(ready)
 }
 

@@ -111,7 +111,10 @@ impl Blocked {
 
 /// What `asset` gets from `choices`. What was resolved before stays.
 pub fn validate(asset: &MediaAsset, choices: &Choices) -> Result<Valid, Blocked> {
-    let before = asset.status.as_ref().and_then(|status| status.resolved.clone());
+    let before = asset
+        .status
+        .as_ref()
+        .and_then(|status| status.resolved.clone());
     let store = store(asset, before.as_ref(), choices)?;
     let names = profile_names(asset, before.as_ref(), choices)?;
     let mut resolved = Resolved {
@@ -160,7 +163,11 @@ fn store(
 }
 
 fn default_store(choices: &Choices) -> Result<&Arc<StoreHandle>, Blocked> {
-    let defaults: Vec<_> = choices.stores.iter().filter(|store| store.spec.default).collect();
+    let defaults: Vec<_> = choices
+        .stores
+        .iter()
+        .filter(|store| store.spec.default)
+        .collect();
     match defaults.as_slice() {
         [store] => Ok(store),
         [] => Err(Blocked::new(
@@ -193,7 +200,9 @@ fn profile_names(
     let mut defaults: Vec<_> = choices
         .profiles
         .iter()
-        .filter(|profile| profile.spec.default && permits(&profile.spec.allowed_namespaces, namespace))
+        .filter(|profile| {
+            profile.spec.default && permits(&profile.spec.allowed_namespaces, namespace)
+        })
         .map(ResourceExt::name_any)
         .collect();
     defaults.sort();
@@ -208,7 +217,10 @@ fn ready(store: &StoreHandle, before: Option<&Resolved>) -> Result<ReadyStore, B
     let ready = match &store.state {
         StoreState::Ready(ready) => ready,
         StoreState::NotReady(why) => {
-            let message = format!("MediaStore {:?}: {}: {}", store.name, why.reason, why.message);
+            let message = format!(
+                "MediaStore {:?}: {}: {}",
+                store.name, why.reason, why.message
+            );
             return Err(Blocked::new(BlockReason::StoreNotReady, message));
         }
     };
@@ -238,7 +250,10 @@ fn chosen(name: &str, choices: &Choices) -> Result<ChosenProfile, Blocked> {
         .iter()
         .find(|profile| profile.meta().name.as_deref() == Some(name));
     if let Some(profile) = found
-        && !permits(&profile.spec.allowed_namespaces, choices.namespace.as_deref())
+        && !permits(
+            &profile.spec.allowed_namespaces,
+            choices.namespace.as_deref(),
+        )
     {
         let message = format!(
             "the TranscodeProfile {name:?} is not for this namespace: ask for it in its spec.allowedNamespaces"

@@ -112,7 +112,11 @@ pub async fn apply(
             delete_last_job(&subject).await?;
             (Applied::Nothing, None)
         }
-        Plan::Report { waiting, pod, until } => {
+        Plan::Report {
+            waiting,
+            pod,
+            until,
+        } => {
             let waiting = match (waiting, pod) {
                 (None, PodSeen::NotYet) => start::why_no_pod(&subject).await?,
                 (waiting, _) => waiting,
@@ -130,8 +134,7 @@ async fn delete_last_job(subject: &Subject<'_>) -> Result<(), WorkError> {
 }
 
 async fn delete_job(subject: &Subject<'_>, number: i32) -> Result<(), WorkError> {
-    let attempt =
-        super::evidence::Observed::attempt(&subject.leader.caches, subject.job, number);
+    let attempt = super::evidence::Observed::attempt(&subject.leader.caches, subject.job, number);
     if let Some(job) = attempt.job {
         crate::apiserver::delete::<Job>(
             &subject.leader.context.client,

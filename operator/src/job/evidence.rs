@@ -103,7 +103,12 @@ fn finish_reason(job: &Job) -> String {
         .find(|condition| {
             condition.status == "True" && matches!(condition.type_.as_str(), "Complete" | "Failed")
         })
-        .map(|condition| condition.reason.clone().unwrap_or_else(|| condition.type_.clone()))
+        .map(|condition| {
+            condition
+                .reason
+                .clone()
+                .unwrap_or_else(|| condition.type_.clone())
+        })
         .unwrap_or_default()
 }
 
@@ -117,7 +122,9 @@ pub fn standing(caches: &Caches, transcode: &TranscodeJob, now: Timestamp) -> St
     match JobState::of(transcode) {
         JobState::Unknown => Standing::Unknown,
         JobState::Succeeded(_) => Standing::Terminal(leftover(caches, transcode)),
-        JobState::Failed(_) | JobState::Void => Standing::Terminal(unfinished_leftover(caches, transcode)),
+        JobState::Failed(_) | JobState::Void => {
+            Standing::Terminal(unfinished_leftover(caches, transcode))
+        }
         JobState::Running(attempt) => open(caches, transcode, attempt, now),
         JobState::Pending => idle(caches, transcode),
     }
@@ -165,7 +172,10 @@ fn leftover(caches: &Caches, transcode: &TranscodeJob) -> Leftover {
 
 /// A job that has given up on an attempt that still runs ends it.
 fn unfinished_leftover(caches: &Caches, transcode: &TranscodeJob) -> Leftover {
-    let started = transcode.status.as_ref().map_or(0, |status| status.attempts_started);
+    let started = transcode
+        .status
+        .as_ref()
+        .map_or(0, |status| status.attempts_started);
     let job = Observed::attempt(caches, transcode, started).job;
     match job {
         Some(job) if unfinished(&job) && job.meta().deletion_timestamp.is_none() => {
@@ -177,7 +187,11 @@ fn unfinished_leftover(caches: &Caches, transcode: &TranscodeJob) -> Leftover {
 
 /// What happened in the attempts before the open one.
 pub fn history(transcode: &TranscodeJob, status: &TranscodeJobStatus) -> History {
-    let before = status.attempts.iter().rev().find(|attempt| attempt.outcome.is_some());
+    let before = status
+        .attempts
+        .iter()
+        .rev()
+        .find(|attempt| attempt.outcome.is_some());
     History {
         last_disruptor: before.and_then(|attempt| attempt.disrupted_by),
         memory_limit_bytes: Some(
@@ -191,4 +205,3 @@ pub fn history(transcode: &TranscodeJob, status: &TranscodeJobStatus) -> History
         },
     }
 }
-

@@ -43,7 +43,11 @@ enum Fate {
 
 /// Ends `job`, whose deletion was asked for.
 pub async fn finalize(job: &Transcode, leader: &Leader) -> Result<Finalized, WorkError> {
-    if !job.finalizers().iter().any(|name| name == labels::FINALIZER) {
+    if !job
+        .finalizers()
+        .iter()
+        .any(|name| name == labels::FINALIZER)
+    {
         return Ok(Finalized::Done);
     }
     if let Ok(readable) = &job.0
@@ -103,7 +107,10 @@ async fn bury(job: &TranscodeJob, leader: &Leader) -> Result<Option<String>, Wor
         return Ok(None);
     }
     let Some(store) = leader.context.stores.get(&work.store_name) else {
-        return Ok(Some(format!("there is no MediaStore {:?}", work.store_name)));
+        return Ok(Some(format!(
+            "there is no MediaStore {:?}",
+            work.store_name
+        )));
     };
     let ready = match &store.state {
         StoreState::NotReady(why) => return Ok(Some(format!("{}: {}", why.reason, why.message))),
@@ -199,7 +206,10 @@ fn fate(job: &TranscodeJob, asset: Option<&Asset>) -> Fate {
             _ => Fate::Dead(Cause::AssetDeleted),
         };
     }
-    let committed = job.status.as_ref().is_some_and(|status| status.output.is_some());
+    let committed = job
+        .status
+        .as_ref()
+        .is_some_and(|status| status.output.is_some());
     Fate::Dead(if committed {
         Cause::Superseded
     } else {

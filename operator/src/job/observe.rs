@@ -32,8 +32,8 @@ pub fn observe(job: &TranscodeJob, leader: &Leader, now: Timestamp) -> Observed 
         store: store.as_deref(),
         namespace: namespace.as_deref(),
     };
-    let standing = objection(job, witnesses)
-        .unwrap_or_else(|| evidence::standing(&leader.caches, job, now));
+    let standing =
+        objection(job, witnesses).unwrap_or_else(|| evidence::standing(&leader.caches, job, now));
     let status = job.status.as_ref();
     let start_deadline = leader.context.settings.limits.start_deadline_seconds;
     let view = View {
@@ -44,7 +44,9 @@ pub fn observe(job: &TranscodeJob, leader: &Leader, now: Timestamp) -> Observed 
             .and_then(|status| status.next_attempt_time.as_ref())
             .map(|time| time.0),
         started: status.map_or(0, |status| status.attempts_started),
-        start_deadline: SignedDuration::from_secs(i64::try_from(start_deadline).unwrap_or(i64::MAX)),
+        start_deadline: SignedDuration::from_secs(
+            i64::try_from(start_deadline).unwrap_or(i64::MAX),
+        ),
     };
     Observed { view, store }
 }
@@ -57,9 +59,10 @@ fn usable(store: Option<&StoreHandle>, name: &str, uid: &str) -> Result<(), Stri
         ));
     };
     match &store.state {
-        StoreState::NotReady(why) => {
-            Err(format!("MediaStore {name:?}: {}: {}", why.reason, why.message))
-        }
+        StoreState::NotReady(why) => Err(format!(
+            "MediaStore {name:?}: {}: {}",
+            why.reason, why.message
+        )),
         StoreState::Ready(ready) if ready.uid.to_string() != uid => Err(format!(
             "MediaStore {name:?} is another store now (storeUID {}): the job belongs to {uid}",
             ready.uid

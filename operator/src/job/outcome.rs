@@ -157,7 +157,10 @@ fn by_verdict(evidence: &Evidence) -> Option<Ended> {
         VerdictOutcome::Failed => failed(verdict, evidence),
         VerdictOutcome::Cancelled => Ended::new(
             FailureReason::Disrupted,
-            format!("the pod stopped because it was told to: {}", verdict.message),
+            format!(
+                "the pod stopped because it was told to: {}",
+                verdict.message
+            ),
         ),
         VerdictOutcome::Committed | VerdictOutcome::Superseded => Ended::new(
             FailureReason::Internal,
@@ -195,14 +198,13 @@ fn out_of_memory(message: &str, evidence: &Evidence) -> Ended {
         .memory_limit_bytes
         .map(|limit| limit.saturating_mul(2).min(MEMORY_CAP_BYTES))
         .filter(|doubled| Some(*doubled) != evidence.history.memory_limit_bytes);
-    match (evidence.history.memory, doubled) {
-        (MemoryRaised::No, Some(doubled)) => ended.next_memory_bytes = Some(doubled),
-        _ => {
-            ended.counts = Counts::Permanent;
-            ended.message = format!(
-                "{message}; raise execution.resources.limits.memory of the profile, then set spec.restartToken"
-            );
-        }
+    let first = evidence.history.memory == MemoryRaised::No;
+    ended.next_memory_bytes = doubled.filter(|_| first);
+    if ended.next_memory_bytes.is_none() {
+        ended.counts = Counts::Permanent;
+        ended.message = format!(
+            "{message}; raise execution.resources.limits.memory of the profile, then set spec.restartToken"
+        );
     }
     ended
 }
@@ -213,7 +215,10 @@ fn by_eviction(evidence: &Evidence) -> Option<Ended> {
     (pod.evicted() && pod.disruption.is_none()).then(|| {
         Ended::new(
             FailureReason::LimitExceeded,
-            format!("the pod was evicted for a limit of its own: {}", pod.message),
+            format!(
+                "the pod was evicted for a limit of its own: {}",
+                pod.message
+            ),
         )
     })
 }
@@ -264,9 +269,7 @@ fn by_deadline(evidence: &Evidence) -> Option<Ended> {
 fn unexplained(evidence: &Evidence) -> Ended {
     let message = match (&evidence.pod, &evidence.job) {
         (Some(pod), _) => format!("the pod ended without a verdict ({})", pod.describe()),
-        (None, JobEnd::Vanished) => {
-            "the batch Job disappeared before it had a result".to_owned()
-        }
+        (None, JobEnd::Vanished) => "the batch Job disappeared before it had a result".to_owned(),
         (None, JobEnd::Finished(reason)) => {
             format!("the batch Job ended ({reason}) and left no pod to ask")
         }

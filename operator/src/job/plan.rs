@@ -1,5 +1,5 @@
 //! What happens next with a job. Pure: a value that a test can print.
-use super::outcome::{Ended, Evidence, End, JobEnd, conclude};
+use super::outcome::{End, Ended, Evidence, JobEnd, conclude};
 use super::waiting::Waiting;
 use crate::human;
 use jiff::{SignedDuration, Timestamp};
@@ -133,13 +133,17 @@ pub fn plan(view: &View, now: Timestamp) -> Plan {
         Standing::Terminal(Leftover::Until(time)) if *time <= now => Plan::CleanUp,
         Standing::Terminal(Leftover::Until(time)) => Plan::LookAgain(*time),
         Standing::Unrecorded { number } => Plan::Adopt(*number),
-        Standing::Open { progress, since, .. } => open(view, progress, *since, now),
+        Standing::Open {
+            progress, since, ..
+        } => open(view, progress, *since, now),
         Standing::Idle => idle(view, now),
     }
 }
 
 fn open(view: &View, progress: &AttemptProgress, since: Timestamp, now: Timestamp) -> Plan {
-    let deadline = since.saturating_add(view.start_deadline).unwrap_or(Timestamp::MAX);
+    let deadline = since
+        .saturating_add(view.start_deadline)
+        .unwrap_or(Timestamp::MAX);
     match progress {
         AttemptProgress::Ended => conclusion(view, JobEnd::Unfinished),
         AttemptProgress::Leaving { since, lost_at } if *lost_at <= now => {
@@ -181,7 +185,8 @@ fn next_look(now: Timestamp, deadline: Timestamp) -> Timestamp {
 }
 
 fn soon(now: Timestamp) -> Timestamp {
-    now.saturating_add(SignedDuration::from_secs(10)).unwrap_or(now)
+    now.saturating_add(SignedDuration::from_secs(10))
+        .unwrap_or(now)
 }
 
 fn idle(view: &View, now: Timestamp) -> Plan {
@@ -254,7 +259,10 @@ pub fn judge(
     let seed = format!("{seed}-{}", status.attempts_started);
     let pause = super::backoff::pause(count, &seed);
     let next = now.saturating_add(pause).unwrap_or(now);
-    Verdict::Retry(ended, Timestamp::from_second(next.as_second()).unwrap_or(next))
+    Verdict::Retry(
+        ended,
+        Timestamp::from_second(next.as_second()).unwrap_or(next),
+    )
 }
 
 /// How often a job is tried, by its profile.

@@ -140,6 +140,5 @@ fn failure_policy() -> PodFailurePolicy {
     }
 }
 
-
 #[cfg(test)]
 mod tests;

@@ -57,7 +57,9 @@ impl PodEnd {
             reason: status.reason.clone().unwrap_or_default(),
             message: status.message.clone().unwrap_or_default(),
             exit_code: terminated.map(|end| end.exit_code),
-            container_reason: terminated.and_then(|end| end.reason.clone()).unwrap_or_default(),
+            container_reason: terminated
+                .and_then(|end| end.reason.clone())
+                .unwrap_or_default(),
             termination_message: terminated
                 .and_then(|end| end.message.clone())
                 .unwrap_or_default(),
@@ -82,14 +84,20 @@ impl PodEnd {
 
     /// The end in a few words.
     pub fn describe(&self) -> String {
-        let code = self
-            .exit_code
-            .map_or_else(|| "no exit code".to_owned(), |code| format!("exit code {code}"));
-        [code.as_str(), &self.container_reason, &self.reason, &self.message]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(", ")
+        let code = self.exit_code.map_or_else(
+            || "no exit code".to_owned(),
+            |code| format!("exit code {code}"),
+        );
+        [
+            code.as_str(),
+            &self.container_reason,
+            &self.reason,
+            &self.message,
+        ]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
     }
 }
 

@@ -34,8 +34,14 @@ fn count(job: &TranscodeJob, applied: &Applied, status: &TranscodeJobStatus, con
 
 /// From joining the queue to the start of the attempt.
 fn waited(job: &TranscodeJob, status: &TranscodeJobStatus) -> Duration {
-    let started = status.attempts.last().and_then(|attempt| attempt.start_time.as_ref());
-    let queued = job.status.as_ref().and_then(|before| before.queued_time.as_ref());
+    let started = status
+        .attempts
+        .last()
+        .and_then(|attempt| attempt.start_time.as_ref());
+    let queued = job
+        .status
+        .as_ref()
+        .and_then(|before| before.queued_time.as_ref());
     match (queued, started) {
         (Some(queued), Some(started)) => positive(started.0.duration_since(queued.0)),
         _ => Duration::ZERO,
@@ -57,12 +63,23 @@ fn positive(duration: SignedDuration) -> Duration {
     Duration::try_from(duration).unwrap_or_default()
 }
 
-async fn tell(job: &TranscodeJob, applied: &Applied, status: &TranscodeJobStatus, context: &Context) {
+async fn tell(
+    job: &TranscodeJob,
+    applied: &Applied,
+    status: &TranscodeJobStatus,
+    context: &Context,
+) {
     let events = &context.events;
     let message = status.message.as_deref().unwrap_or_default();
     match applied {
         Applied::Started(number) => {
-            events.normal(job, "AttemptStarted", &format!("attempt {number} has a pod")).await;
+            events
+                .normal(
+                    job,
+                    "AttemptStarted",
+                    &format!("attempt {number} has a pod"),
+                )
+                .await;
         }
         Applied::Committed(committed) => {
             let note = format!(
@@ -74,7 +91,10 @@ async fn tell(job: &TranscodeJob, applied: &Applied, status: &TranscodeJobStatus
             events.normal(job, "Committed", &note).await;
         }
         Applied::Void => events.warning(job, "Void", message).await,
-        Applied::Retried(ended, _) => events.warning(job, "AttemptFailed", &attempt_note(ended, message)).await,
+        Applied::Retried(ended, _) => {
+            let note = attempt_note(ended, message);
+            events.warning(job, "AttemptFailed", &note).await;
+        }
         Applied::GaveUp(_) => events.warning(job, "Failed", message).await,
         Applied::NameTaken(_) => events.warning(job, "NameTaken", message).await,
         Applied::Distrusted(_) => events.warning(job, "Untrusted", message).await,
@@ -84,7 +104,10 @@ async fn tell(job: &TranscodeJob, applied: &Applied, status: &TranscodeJobStatus
 
 fn attempt_note(ended: &Ended, message: &str) -> String {
     match ended.next_memory_bytes {
-        Some(bytes) => format!("{message} The next attempt gets {} of memory.", human::size(bytes)),
+        Some(bytes) => format!(
+            "{message} The next attempt gets {} of memory.",
+            human::size(bytes)
+        ),
         None => message.to_owned(),
     }
 }

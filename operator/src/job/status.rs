@@ -11,9 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 use vessel_crds::condition::{ConditionStatus, ConditionType, Fact};
 use vessel_crds::reason::WaitingReason;
-use vessel_crds::transcode_job::{
-    Attempt, AttemptOutcome, Failure, Output, TranscodeJobStatus,
-};
+use vessel_crds::transcode_job::{Attempt, AttemptOutcome, Failure, Output, TranscodeJobStatus};
 use vessel_crds::{Phase, TranscodeJob};
 
 /// Most attempts that a status lists.
@@ -52,7 +50,12 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    fn conditions(&mut self, admitted: (ConditionStatus, &str), succeeded: (ConditionStatus, &str), message: &str) {
+    fn conditions(
+        &mut self,
+        admitted: (ConditionStatus, &str),
+        succeeded: (ConditionStatus, &str),
+        message: &str,
+    ) {
         let facts = [
             Fact::new(ConditionType::Admitted, admitted.0, admitted.1, message),
             Fact::new(ConditionType::Succeeded, succeeded.0, succeeded.1, message),
@@ -90,7 +93,11 @@ impl Draft<'_> {
         };
         let message = format!("{}: {}", waiting.reason, human::sentence(&waiting.message));
         let message = match &self.status.failure {
-            Some(failure) => format!("{message} The last attempt: {}: {}", failure.reason, human::sentence(&failure.message)),
+            Some(failure) => format!(
+                "{message} The last attempt: {}: {}",
+                failure.reason,
+                human::sentence(&failure.message)
+            ),
             None => message,
         };
         self.pending(waiting.reason.as_str(), &message);
@@ -126,8 +133,12 @@ impl Draft<'_> {
                 waiting.reason.as_str(),
                 format!("{}: {}", waiting.reason, human::sentence(&waiting.message)),
             ),
-            (None, PodSeen::NotYet) => (Phase::Running, reason::RUNNING, "the pod starts".to_owned()),
-            (None, PodSeen::Running) => (Phase::Running, reason::RUNNING, "the pod works".to_owned()),
+            (None, PodSeen::NotYet) => {
+                (Phase::Running, reason::RUNNING, "the pod starts".to_owned())
+            }
+            (None, PodSeen::Running) => {
+                (Phase::Running, reason::RUNNING, "the pod works".to_owned())
+            }
         };
         self.status.phase = phase;
         self.conditions(

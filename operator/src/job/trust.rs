@@ -57,7 +57,10 @@ fn key(work: &Work) -> String {
 
 /// What in `work` its asset or its store would never have asked for.
 fn contradiction(work: &Work, asset: &MediaAsset, witnesses: Witnesses<'_>) -> Option<String> {
-    let resolved = asset.status.as_ref().and_then(|status| status.resolved.as_ref());
+    let resolved = asset
+        .status
+        .as_ref()
+        .and_then(|status| status.resolved.as_ref());
     if resolved.is_none_or(|resolved| resolved.store_name != work.store_name) {
         return Some("spec.work.storeName is not the store of its asset".to_owned());
     }

@@ -87,7 +87,11 @@ struct Lane<'a> {
 /// first, then the older job.
 pub fn admit(snapshot: &Snapshot) -> BTreeMap<String, Turn> {
     let mut lanes = lanes(snapshot);
-    let mut running: u32 = snapshot.namespaces.values().map(|state| state.running).sum();
+    let mut running: u32 = snapshot
+        .namespaces
+        .values()
+        .map(|state| state.running)
+        .sum();
     let mut turns = BTreeMap::new();
     while has_room(snapshot.max_running, running) {
         let Some(lane) = next_lane(&mut lanes) else {

@@ -20,7 +20,10 @@ pub(super) fn snapshot(queue: &Inner, ledger: &Ledger, now: Timestamp) -> Snapsh
         namespaces.entry(namespace).or_default().running += 1;
     }
     for slot in ledger.reservations() {
-        namespaces.entry(slot.namespace.clone()).or_default().running += 1;
+        namespaces
+            .entry(slot.namespace.clone())
+            .or_default()
+            .running += 1;
     }
     let candidates = candidates(queue, ledger, now, &mut namespaces);
     for (name, state) in &mut namespaces {
@@ -60,7 +63,9 @@ fn candidates(
 
 /// A job as the queue sees it.
 pub(crate) fn candidate(job: &TranscodeJob) -> Candidate {
-    let created = job.creation_timestamp().map_or(Timestamp::MAX, |time| time.0);
+    let created = job
+        .creation_timestamp()
+        .map_or(Timestamp::MAX, |time| time.0);
     Candidate {
         uid: job.uid().unwrap_or_default(),
         namespace: job.namespace().unwrap_or_default(),
@@ -134,7 +139,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn namespace(annotations: serde_json::Value) -> NamespaceMeta {
+    fn namespace(annotations: &serde_json::Value) -> NamespaceMeta {
         serde_json::from_value(json!({"metadata": {"name": "a", "annotations": annotations}}))
             .unwrap()
     }
@@ -146,7 +151,7 @@ mod tests {
             per_namespace: 3,
         };
         for (annotation, expected) in [("2", 2), ("9", 3), ("many", 3), ("0", 0), ("-1", 3)] {
-            let namespace = namespace(json!({labels::MAX_RUNNING: annotation}));
+            let namespace = namespace(&json!({labels::MAX_RUNNING: annotation}));
             let policy = policy(&limits, Some(&namespace));
             assert_eq!(policy.max_running, Some(expected), "{annotation}");
         }
@@ -156,15 +161,15 @@ mod tests {
 
     #[test]
     fn a_job_takes_its_slot_until_it_has_finished() {
-        let job = |conditions: serde_json::Value| -> Job {
+        let job = |conditions: &serde_json::Value| -> Job {
             serde_json::from_value(json!({"metadata": {}, "status": {"conditions": conditions}}))
                 .unwrap()
         };
         let condition = |kind: &str, status: &str| json!([{"type": kind, "status": status}]);
         assert!(unfinished(&Job::default()));
-        assert!(unfinished(&job(condition("FailureTarget", "True"))));
-        assert!(unfinished(&job(condition("Complete", "False"))));
-        assert!(!unfinished(&job(condition("Complete", "True"))));
-        assert!(!unfinished(&job(condition("Failed", "True"))));
+        assert!(unfinished(&job(&condition("FailureTarget", "True"))));
+        assert!(unfinished(&job(&condition("Complete", "False"))));
+        assert!(!unfinished(&job(&condition("Complete", "True"))));
+        assert!(!unfinished(&job(&condition("Failed", "True"))));
     }
 }

@@ -20,7 +20,10 @@ pub(super) fn export(
     turns: &BTreeMap<String, Turn>,
 ) {
     let now = context.clock.now();
-    context.metrics.jobs.set_queue(&snapshot(queue, candidates, turns, now));
+    context
+        .metrics
+        .jobs
+        .set_queue(&snapshot(queue, candidates, turns, now));
     context.stores.set_published(published(queue));
     let (phases, uploads) = assets(queue);
     context.metrics.jobs.set_assets(&phases);
@@ -60,10 +63,16 @@ fn count_job(
     now: Timestamp,
 ) {
     let profile = &job.spec.work.profile_name;
-    let phase = job.status.as_ref().map_or(Phase::Pending, |status| status.phase);
+    let phase = job
+        .status
+        .as_ref()
+        .map_or(Phase::Pending, |status| status.phase);
     *snapshot.jobs.entry((profile.clone(), phase)).or_default() += 1;
     if let Some(reason) = queued.or_else(|| waiting(job)) {
-        *snapshot.waiting.entry((profile.clone(), reason)).or_default() += 1;
+        *snapshot
+            .waiting
+            .entry((profile.clone(), reason))
+            .or_default() += 1;
     }
     if queued.is_some() {
         *snapshot.depth.entry(profile.clone()).or_default() += 1;
@@ -74,20 +83,36 @@ fn count_job(
 
 /// The wait that a job's status names.
 fn waiting(job: &TranscodeJob) -> Option<WaitingReason> {
-    let status = job.status.as_ref().filter(|status| status.phase == Phase::Pending)?;
+    let status = job
+        .status
+        .as_ref()
+        .filter(|status| status.phase == Phase::Pending)?;
     let admitted = condition::find(&status.conditions, ConditionType::Admitted);
     let succeeded = condition::find(&status.conditions, ConditionType::Succeeded);
-    [succeeded, admitted].into_iter().flatten().find_map(|condition| {
-        WaitingReason::ALL
-            .into_iter()
-            .find(|reason| reason.as_str() == condition.reason)
-            .filter(|reason| !matches!(reason, WaitingReason::QueueFull | WaitingReason::NamespaceLimit))
-    })
+    [succeeded, admitted]
+        .into_iter()
+        .flatten()
+        .find_map(|condition| {
+            WaitingReason::ALL
+                .into_iter()
+                .find(|reason| reason.as_str() == condition.reason)
+                .filter(|reason| {
+                    !matches!(
+                        reason,
+                        WaitingReason::QueueFull | WaitingReason::NamespaceLimit
+                    )
+                })
+        })
 }
 
 fn waited(job: &TranscodeJob, now: Timestamp) -> i64 {
-    let queued = job.status.as_ref().and_then(|status| status.queued_time.as_ref());
-    let since = queued.map(|time| time.0).or_else(|| job.creation_timestamp().map(|time| time.0));
+    let queued = job
+        .status
+        .as_ref()
+        .and_then(|status| status.queued_time.as_ref());
+    let since = queued
+        .map(|time| time.0)
+        .or_else(|| job.creation_timestamp().map(|time| time.0));
     since.map_or(0, |since| now.duration_since(since).as_secs().max(0))
 }
 
@@ -95,8 +120,14 @@ fn assets(queue: &Inner) -> (BTreeMap<Phase, i64>, i64) {
     let mut phases = BTreeMap::new();
     let mut uploads = 0;
     for asset in queue.caches.assets.state() {
-        let status = asset.0.as_ref().ok().and_then(|asset| asset.status.as_ref());
-        *phases.entry(status.map_or(Phase::Pending, |status| status.phase)).or_default() += 1;
+        let status = asset
+            .0
+            .as_ref()
+            .ok()
+            .and_then(|asset| asset.status.as_ref());
+        *phases
+            .entry(status.map_or(Phase::Pending, |status| status.phase))
+            .or_default() += 1;
         uploads += i64::from(status.is_some_and(|status| status.upload.is_some()));
     }
     (phases, uploads)
@@ -107,7 +138,10 @@ fn published(queue: &Inner) -> BTreeMap<String, Published> {
     let mut sums: BTreeMap<String, Published> = BTreeMap::new();
     for job in queue.caches.transcodes.state() {
         let Ok(job) = &job.0 else { continue };
-        let output = job.status.as_ref().and_then(|status| status.output.as_ref());
+        let output = job
+            .status
+            .as_ref()
+            .and_then(|status| status.output.as_ref());
         if let Some(output) = output.filter(|output| output.tombstoned != Some(true)) {
             let sum = sums.entry(job.spec.work.store_name.clone()).or_default();
             sum.bytes += output.bytes;

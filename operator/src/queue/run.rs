@@ -21,7 +21,10 @@ pub async fn run(queue: Queue, context: &Context) {
         let (candidates, turns) = queue.turns();
         for candidate in &candidates {
             if turns.get(&candidate.uid) == Some(&Turn::Now) {
-                queue.0.triggers.transcode(&candidate.namespace, &candidate.name);
+                queue
+                    .0
+                    .triggers
+                    .transcode(&candidate.namespace, &candidate.name);
             }
         }
         report::export(&queue.0, context, &candidates, &turns);

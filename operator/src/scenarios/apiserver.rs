@@ -87,7 +87,10 @@ impl ApiServer {
     async fn serve(&self, request: Request<Body>) -> Result<Response<Body>, std::io::Error> {
         let (parts, body) = request.into_parts();
         let body = body.collect_bytes().await.map_err(std::io::Error::other)?;
-        let kind = parts.headers.get("content-type").and_then(|kind| kind.to_str().ok());
+        let kind = parts
+            .headers
+            .get("content-type")
+            .and_then(|kind| kind.to_str().ok());
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let path = parts.uri.path().to_owned();
         let answer = {
@@ -95,8 +98,12 @@ impl ApiServer {
             state.answer(&parts.method, &path, kind.unwrap_or_default(), body)
         };
         let (code, body) = answer.ok_or_else(|| std::io::Error::other("the process is dead"))?;
-        let response = Response::builder().status(code).header("content-type", "application/json");
-        Ok(response.body(Body::from(serde_json::to_vec(&body)?)).unwrap())
+        let response = Response::builder()
+            .status(code)
+            .header("content-type", "application/json");
+        Ok(response
+            .body(Body::from(serde_json::to_vec(&body)?))
+            .unwrap())
     }
 }
 
@@ -108,7 +115,10 @@ impl State {
             } else {
                 body
             };
-            return self.lives.is_none_or(|lives| lives > 0).then_some((200, answer));
+            return self
+                .lives
+                .is_none_or(|lives| lives > 0)
+                .then_some((200, answer));
         }
         if method == Method::GET {
             self.reads.push(path.to_owned());
@@ -148,7 +158,10 @@ impl State {
     }
 
     fn create(&mut self, collection: &str, mut object: Value) -> Answer {
-        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let name = object
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let path = format!("{collection}/{name}");
         if self.objects.contains_key(&path) {
             return failure(409, "AlreadyExists");
@@ -166,7 +179,9 @@ impl State {
         if wanted.is_some_and(|uid| Some(uid) != object.pointer("/metadata/uid")) {
             return failure(409, "Conflict");
         }
-        let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+        let finalizers = object
+            .pointer("/metadata/finalizers")
+            .and_then(Value::as_array);
         if finalizers.is_none_or(Vec::is_empty) {
             self.objects.remove(path);
         } else {
@@ -204,19 +219,18 @@ impl State {
         let Some(mut object) = self.objects.get(path).cloned() else {
             return failure(404, "NotFound");
         };
-        let patch: Vec<Value> = body.as_array().cloned().unwrap_or_default();
         // The apiserver takes a test for null of what is absent as passed.
-        let patch: Vec<Value> = patch
-            .into_iter()
-            .filter(|step| !(step["op"] == "test" && step["value"].is_null()))
-            .collect();
-        let patch: json_patch::Patch = serde_json::from_value(Value::Array(patch)).unwrap();
-        if json_patch::patch(&mut object, &patch).is_err() {
+        let steps = body.as_array().cloned().unwrap_or_default().into_iter();
+        let steps = steps.filter(|step| !(step["op"] == "test" && step["value"].is_null()));
+        let operations: json_patch::Patch = serde_json::from_value(steps.collect()).unwrap();
+        if json_patch::patch(&mut object, &operations).is_err() {
             return failure(422, "Invalid");
         }
         self.stamp(path, &mut object);
         let going = object.pointer("/metadata/deletionTimestamp").is_some();
-        let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+        let finalizers = object
+            .pointer("/metadata/finalizers")
+            .and_then(Value::as_array);
         if going && finalizers.is_none_or(Vec::is_empty) {
             self.objects.remove(path);
         } else {
@@ -230,7 +244,10 @@ impl State {
         let metadata = &mut object["metadata"];
         metadata["resourceVersion"] = json!(self.version.to_string());
         if metadata.get("uid").is_none() {
-            metadata["uid"] = json!(crate::asset::fixtures::uid(&format!("{path} {}", self.version)));
+            metadata["uid"] = json!(crate::asset::fixtures::uid(&format!(
+                "{path} {}",
+                self.version
+            )));
         }
         if metadata.get("creationTimestamp").is_none() {
             metadata["creationTimestamp"] = json!("2026-01-01T00:00:00Z");

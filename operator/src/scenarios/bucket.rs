@@ -11,9 +11,15 @@ use vessel_crds::media_store::Addressing;
 use vessel_storage::bucket::{Bucket, Connection, Credentials, Unobserved};
 use vessel_storage::digest::Sha256;
 
-/// What lies in the bucket, by key, and how often it was asked.
+/// What lies in the bucket, and how often it was asked.
 #[derive(Clone, Debug, Default)]
-pub struct Objects(Arc<Mutex<(BTreeMap<String, Vec<u8>>, usize)>>);
+pub struct Objects(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    by_key: BTreeMap<String, Vec<u8>>,
+    requests: usize,
+}
 
 impl Objects {
     /// Serves the objects on a loopback port and gives a client of them.
@@ -34,29 +40,43 @@ impl Objects {
                 session_token: None,
             },
         };
-        Bucket::connect(connection, Arc::new(Unobserved)).await.unwrap()
+        Bucket::connect(connection, Arc::new(Unobserved))
+            .await
+            .unwrap()
     }
 
     /// Puts an object there as a pod or a person would.
     pub fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
-        self.0.lock().unwrap().0.insert(key.to_owned(), body.into());
+        self.0
+            .lock()
+            .unwrap()
+            .by_key
+            .insert(key.to_owned(), body.into());
     }
 
     /// The document at `key`.
     pub fn json(&self, key: &str) -> Option<Value> {
         let objects = self.0.lock().unwrap();
-        objects.0.get(key).map(|body| serde_json::from_slice(body).unwrap())
+        objects
+            .by_key
+            .get(key)
+            .map(|body| serde_json::from_slice(body).unwrap())
     }
 
     /// Keys that contain `part`.
     pub fn keys(&self, part: &str) -> Vec<String> {
         let objects = self.0.lock().unwrap();
-        objects.0.keys().filter(|key| key.contains(part)).cloned().collect()
+        objects
+            .by_key
+            .keys()
+            .filter(|key| key.contains(part))
+            .cloned()
+            .collect()
     }
 
     /// Requests so far, and starts to count anew.
     pub fn take_requests(&self) -> usize {
-        std::mem::take(&mut self.0.lock().unwrap().1)
+        std::mem::take(&mut self.0.lock().unwrap().requests)
     }
 }
 
@@ -71,13 +91,17 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let key = uri.path().strip_prefix("/vessel/").unwrap_or_default().to_owned();
+    let key = uri
+        .path()
+        .strip_prefix("/vessel/")
+        .unwrap_or_default()
+        .to_owned();
     let mut objects = objects.0.lock().unwrap();
-    objects.1 += 1;
+    objects.requests += 1;
     if key.is_empty() {
         return StatusCode::OK.into_response();
     }
-    let there = objects.0.get(&key).cloned();
+    let there = objects.by_key.get(&key).cloned();
     match method {
         Method::PUT => {
             let tag = there.as_deref().map(etag);
@@ -88,7 +112,7 @@ async fn answer(
                 return StatusCode::PRECONDITION_FAILED.into_response();
             }
             let tag = etag(&body);
-            objects.0.insert(key, body.to_vec());
+            objects.by_key.insert(key, body.to_vec());
             [(header::ETAG, tag)].into_response()
         }
         _ => match there {

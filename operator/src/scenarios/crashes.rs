@@ -10,10 +10,17 @@ fn one_of_everything(world: &World, when: &str) {
     assert_eq!(jobs.len(), 1, "{when}");
     let status = &jobs[0]["status"];
     assert_eq!(status["attemptsStarted"], 1, "{when}: {status:#}");
-    assert_eq!(status["attempts"].as_array().map(Vec::len), Some(1), "{when}");
+    assert_eq!(
+        status["attempts"].as_array().map(Vec::len),
+        Some(1),
+        "{when}"
+    );
     assert_eq!(world.objects.keys("/commit.json").len(), 1, "{when}");
     let pointer = world.objects.json(&world.objects.keys("/ptr/")[0]).unwrap();
-    assert_eq!(pointer["renditions"][0]["jobUID"], jobs[0]["metadata"]["uid"], "{when}");
+    assert_eq!(
+        pointer["renditions"][0]["jobUID"], jobs[0]["metadata"]["uid"],
+        "{when}"
+    );
     assert_eq!(pointer["revision"], json!(1), "{when}");
 }
 
@@ -47,7 +54,10 @@ async fn killed_at_any_write_there_is_one_job_one_attempt_one_commit() {
         for n in 1..20 {
             let world = World::new().await;
             reached_the_end = run(&world, n, lands).await;
-            let when = format!("killed at write {n}, which {}", if lands { "landed" } else { "did not" });
+            let when = format!(
+                "killed at write {n}, which {}",
+                if lands { "landed" } else { "did not" }
+            );
             one_of_everything(&world, &when);
         }
         assert!(reached_the_end, "20 writes are enough for the whole line");
@@ -63,7 +73,9 @@ async fn killed_at_any_write_of_a_deletion_everything_goes_and_is_marked() {
         world.pods_commit();
         first.settle().await;
         let deletion = json!({"metadata": {"deletionTimestamp": "2026-01-01T01:00:00Z"}});
-        world.api.change(&format!("{ASSETS}/night-drive"), &deletion);
+        world
+            .api
+            .change(&format!("{ASSETS}/night-drive"), &deletion);
         world.api.die(Some(n), true);
         for _ in 0..6 {
             first.watch();

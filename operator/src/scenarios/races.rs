@@ -15,7 +15,10 @@ fn transcode(world: &World) -> Value {
 
 fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
     let conditions = object["status"]["conditions"].as_array().unwrap();
-    conditions.iter().find(|condition| condition["type"] == kind).unwrap()
+    conditions
+        .iter()
+        .find(|condition| condition["type"] == kind)
+        .unwrap()
 }
 
 /// A world in which the TranscodeJob is there, but has not been looked at.
@@ -25,7 +28,9 @@ async fn with_transcode() -> World {
     for _ in 0..4 {
         process.watch();
         for asset in process.leader.caches.assets.state() {
-            asset::reconcile(asset, Arc::clone(&process.leader)).await.unwrap();
+            asset::reconcile(asset, Arc::clone(&process.leader))
+                .await
+                .unwrap();
         }
     }
     world
@@ -34,14 +39,20 @@ async fn with_transcode() -> World {
 #[tokio::test]
 async fn a_foreign_job_of_our_name_is_a_condition_and_never_touched() {
     let world = with_transcode().await;
-    let name = format!("{}-1", transcode(&world)["metadata"]["name"].as_str().unwrap());
+    let name = format!(
+        "{}-1",
+        transcode(&world)["metadata"]["name"].as_str().unwrap()
+    );
     let foreign = json!({"metadata": {"name": name, "namespace": "music", "labels": {}}, "spec": {"parallelism": 7}});
     world.api.put(&format!("{JOBS}/{name}"), foreign);
     let before = world.api.get(&format!("{JOBS}/{name}"));
     let mut process = world.process();
     process.settle().await;
     assert_eq!(world.api.get(&format!("{JOBS}/{name}")), before);
-    assert_eq!(condition(&transcode(&world), "Admitted")["reason"], "NameTaken");
+    assert_eq!(
+        condition(&transcode(&world), "Admitted")["reason"],
+        "NameTaken"
+    );
 
     // Once it is gone, the job goes on by itself.
     world.api.remove(&format!("{JOBS}/{name}"));
@@ -73,8 +84,13 @@ async fn a_stale_cache_starts_nothing() {
     let mut process = world.process();
     process.watch();
     // Somebody else writes after the cache was filled: another leader, for one.
-    let path = format!("{TRANSCODES}/{}", transcode(&world)["metadata"]["name"].as_str().unwrap());
-    world.api.change(&path, &json!({"metadata": {"labels": {"touched": "yes"}}}));
+    let path = format!(
+        "{TRANSCODES}/{}",
+        transcode(&world)["metadata"]["name"].as_str().unwrap()
+    );
+    world
+        .api
+        .change(&path, &json!({"metadata": {"labels": {"touched": "yes"}}}));
     process.look().await;
     assert_eq!(world.api.all("/jobs/"), Vec::<Value>::new());
     process.settle().await;
@@ -88,10 +104,17 @@ async fn a_status_that_somebody_else_wrote_first_is_observed_again() {
     process.settle().await;
     world.pods_commit();
     process.watch();
-    let path = format!("{TRANSCODES}/{}", transcode(&world)["metadata"]["name"].as_str().unwrap());
-    world.api.change(&path, &json!({"status": {"progressPercent": 50}}));
+    let path = format!(
+        "{TRANSCODES}/{}",
+        transcode(&world)["metadata"]["name"].as_str().unwrap()
+    );
+    world
+        .api
+        .change(&path, &json!({"status": {"progressPercent": 50}}));
     for job in process.leader.caches.transcodes.state() {
-        let error = job::reconcile(job, Arc::clone(&process.leader)).await.unwrap_err();
+        let error = job::reconcile(job, Arc::clone(&process.leader))
+            .await
+            .unwrap_err();
         assert_eq!(error.class(), ReconcileErrorClass::Conflict);
     }
     process.settle().await;
@@ -120,7 +143,9 @@ async fn a_job_that_is_void_when_its_pointer_is_written_is_replaced() {
     // The job is recorded as committed; then the sweep voids the commit.
     process.watch();
     for job in process.leader.caches.transcodes.state() {
-        job::reconcile(job, Arc::clone(&process.leader)).await.unwrap();
+        job::reconcile(job, Arc::clone(&process.leader))
+            .await
+            .unwrap();
     }
     let first = transcode(&world)["metadata"]["uid"].clone();
     let commit = world.objects.keys("/commit.json").remove(0);
@@ -154,11 +179,18 @@ async fn a_late_writer_never_gives_a_name_back_to_a_dead_asset() {
     let reborn = uid("reborn");
     world.api.remove(&path);
     world.asset("night-drive", &json!({}));
-    world.api.change(&path, &json!({"metadata": {"uid": reborn}}));
+    world
+        .api
+        .change(&path, &json!({"metadata": {"uid": reborn}}));
     let name = json!({"revision": 1, "assetUID": reborn});
-    world.objects.put("vessel/names/music/night-drive.json", name.to_string());
+    world
+        .objects
+        .put("vessel/names/music/night-drive.json", name.to_string());
     late.look().await;
-    assert_eq!(world.objects.json("vessel/names/music/night-drive.json"), Some(name));
+    assert_eq!(
+        world.objects.json("vessel/names/music/night-drive.json"),
+        Some(name)
+    );
 }
 
 #[tokio::test]
@@ -169,7 +201,10 @@ async fn a_job_deleted_by_hand_after_its_success_runs_nothing_again() {
     world.pods_commit();
     process.settle().await;
     for job in world.api.all("/jobs/") {
-        world.api.remove(&format!("{JOBS}/{}", job["metadata"]["name"].as_str().unwrap()));
+        world.api.remove(&format!(
+            "{JOBS}/{}",
+            job["metadata"]["name"].as_str().unwrap()
+        ));
     }
     process.settle().await;
     assert_eq!(world.api.all("/jobs/"), Vec::<Value>::new());
@@ -181,12 +216,20 @@ async fn a_transcodejob_that_nobody_should_have_written_is_not_worked_on() {
     let world = with_transcode().await;
     let job = transcode(&world);
     let path = format!("{TRANSCODES}/{}", job["metadata"]["name"].as_str().unwrap());
-    world.api.change(&path, &json!({"spec": {"work": {"sourceVersion": "forged"}}}));
+    world.api.change(
+        &path,
+        &json!({"spec": {"work": {"sourceVersion": "forged"}}}),
+    );
     let mut process = world.process();
     process.watch();
     for job in process.leader.caches.transcodes.state() {
-        job::reconcile(job, Arc::clone(&process.leader)).await.unwrap();
+        job::reconcile(job, Arc::clone(&process.leader))
+            .await
+            .unwrap();
     }
     assert_eq!(world.api.all("/jobs/"), Vec::<Value>::new());
-    assert_eq!(condition(&transcode(&world), "Admitted")["reason"], "Untrusted");
+    assert_eq!(
+        condition(&transcode(&world), "Admitted")["reason"],
+        "Untrusted"
+    );
 }

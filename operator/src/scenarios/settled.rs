@@ -16,7 +16,10 @@ async fn an_asset_becomes_ready_and_then_costs_nothing() {
     let pointer = world.objects.keys("/ptr/");
     assert_eq!(pointer.len(), 1);
     let pointer = world.objects.json(&pointer[0]).unwrap();
-    assert_eq!((&pointer["state"], &pointer["revision"]), (&json!("Live"), &json!(1)));
+    assert_eq!(
+        (&pointer["state"], &pointer["revision"]),
+        (&json!("Live"), &json!(1))
+    );
 
     // The Job's log is kept for a while; then nothing is left to do.
     world.pass(3600);
@@ -55,6 +58,9 @@ async fn a_title_changes_the_pointer_and_encodes_nothing() {
     world.api.change(&format!("{ASSETS}/night-drive"), &change);
     process.settle().await;
     let pointer = world.objects.json(&world.objects.keys("/ptr/")[0]).unwrap();
-    assert_eq!((&pointer["title"], &pointer["revision"]), (&json!("Night Drive"), &json!(2)));
+    assert_eq!(
+        (&pointer["title"], &pointer["revision"]),
+        (&json!("Night Drive"), &json!(2))
+    );
     assert_eq!(world.api.all("/transcodejobs/").len(), 1);
 }

@@ -94,7 +94,8 @@ impl World {
 
     /// Applies a MediaAsset as a user would.
     pub fn asset(&self, name: &str, spec: &Value) {
-        let mut own = json!({"source": {"s3": {"key": "samples/night-drive.flac"}}, "visibility": "Public"});
+        let mut own =
+            json!({"source": {"s3": {"key": "samples/night-drive.flac"}}, "visibility": "Public"});
         json_patch::merge(&mut own, spec);
         let asset = json!({
             "apiVersion": "vessel.media/v1alpha1", "kind": "MediaAsset",
@@ -106,7 +107,9 @@ impl World {
     /// Lets time pass.
     pub fn pass(&self, seconds: i64) {
         let mut now = self.now.lock().unwrap();
-        *now = now.saturating_add(SignedDuration::from_secs(seconds)).unwrap();
+        *now = now
+            .saturating_add(SignedDuration::from_secs(seconds))
+            .unwrap();
     }
 
     /// Does what a pod would that commits: for every unfinished Job.
@@ -120,7 +123,11 @@ impl World {
         let name = job["metadata"]["name"].as_str().unwrap();
         let pod_uid = uid(name);
         let environment = &job["spec"]["template"]["spec"]["containers"][0]["env"];
-        let order = environment.as_array().unwrap().iter().find(|entry| entry["name"] == "VESSEL_JOB");
+        let order = environment
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["name"] == "VESSEL_JOB");
         let order: Value = serde_json::from_str(order.unwrap()["value"].as_str().unwrap()).unwrap();
         let folder = format!(
             "vessel/pub/{}/{}",
@@ -135,9 +142,14 @@ impl World {
             manifest_key: key.clone(),
             manifest_sha256: Sha256::of(&manifest),
         });
-        if self.objects.json(&format!("{folder}/commit.json")).is_none() {
+        if self
+            .objects
+            .json(&format!("{folder}/commit.json"))
+            .is_none()
+        {
             self.objects.put(&key, manifest);
-            self.objects.put(&format!("{folder}/commit.json"), commit.to_bytes().unwrap());
+            self.objects
+                .put(&format!("{folder}/commit.json"), commit.to_bytes().unwrap());
         }
         self.finish(name, "Complete");
     }
@@ -212,8 +224,12 @@ impl Process {
             transcodes: transcode_names,
             queue: Arc::new(Notify::new()),
         };
-        let (assets, transcodes, batch, pods) =
-            (Writer::default(), Writer::default(), Writer::default(), Writer::default());
+        let (assets, transcodes, batch, pods) = (
+            Writer::default(),
+            Writer::default(),
+            Writer::default(),
+            Writer::default(),
+        );
         let mut profiles: Writer<DeserializeGuard<TranscodeProfile>> = Writer::default();
         let mut namespaces: Writer<NamespaceMeta> = Writer::default();
         let caches = Caches {
@@ -224,8 +240,14 @@ impl Process {
             pods: pods.as_reader(),
             namespaces: namespaces.as_reader(),
         };
-        fill(&mut profiles, vec![serde_json::to_value(profile("adaptive", &json!({}))).unwrap()]);
-        fill(&mut namespaces, vec![json!({"metadata": {"name": "music"}})]);
+        fill(
+            &mut profiles,
+            vec![serde_json::to_value(profile("adaptive", &json!({}))).unwrap()],
+        );
+        fill(
+            &mut namespaces,
+            vec![json!({"metadata": {"name": "music"}})],
+        );
         let queue = Queue::new(
             caches.clone(),
             context.stores.clone(),

@@ -1,5 +1,7 @@
 use super::*;
-use crate::asset::fixtures::{asset, committed, current, failed, job, profile, running, source, valid};
+use crate::asset::fixtures::{
+    asset, committed, current, failed, job, profile, running, source, valid,
+};
 use serde_json::{Value, json};
 use vessel_crds::TranscodeProfile;
 
@@ -14,10 +16,18 @@ fn adaptive() -> TranscodeProfile {
 }
 
 fn other_ladder() -> TranscodeProfile {
-    profile("adaptive", &json!({"spec": {"encoding": {"audio": {"bitratesKbps": [96]}}}}))
+    profile(
+        "adaptive",
+        &json!({"spec": {"encoding": {"audio": {"bitratesKbps": [96]}}}}),
+    )
 }
 
-fn plan_of(asset: &MediaAsset, profiles: &[&str], version: &str, jobs: &[Arc<TranscodeJob>]) -> Plan {
+fn plan_of(
+    asset: &MediaAsset,
+    profiles: &[&str],
+    version: &str,
+    jobs: &[Arc<TranscodeJob>],
+) -> Plan {
     plan(asset, &valid(profiles), &source(version), jobs)
 }
 
@@ -33,11 +43,19 @@ fn a_job_for_each_profile_with_a_name_that_its_key_decides() {
     let asset = asset(&json!({}));
     let plan = plan_of(&asset, &["adaptive", "audio"], VERSION, &[]);
     let again = plan_of(&asset, &["adaptive", "audio"], VERSION, &[]);
-    let created = |plan: &Plan| plan.create.iter().map(ResourceExt::name_any).collect::<Vec<_>>();
+    let created = |plan: &Plan| {
+        plan.create
+            .iter()
+            .map(ResourceExt::name_any)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(created(&plan).len(), 2);
     assert_eq!(created(&plan), created(&again));
     let job = &plan.create[0];
-    assert_eq!(job.name_any(), format!("night-drive-{}", &job.spec.work.key[..10]));
+    assert_eq!(
+        job.name_any(),
+        format!("night-drive-{}", &job.spec.work.key[..10])
+    );
     assert_eq!(job.finalizers(), ["vessel.media/storage"]);
     assert_eq!(plan.wanted.len(), 2);
     assert!(plan.play.is_empty());
@@ -63,7 +81,12 @@ fn a_new_source_plays_only_once_it_is_made() {
     assert!(plan.retire_after_publish.is_empty());
 
     let new = job(&asset, &adaptive(), VERSION, &committed());
-    let plan = plan_of(&asset, &["adaptive"], VERSION, &[Arc::clone(&old), Arc::clone(&new)]);
+    let plan = plan_of(
+        &asset,
+        &["adaptive"],
+        VERSION,
+        &[Arc::clone(&old), Arc::clone(&new)],
+    );
     assert_eq!(names(&plan.play), names(&[new]));
     assert_eq!(names(&plan.retire_after_publish), names(&[old]));
 }
@@ -141,7 +164,12 @@ fn a_profile_that_is_not_asked_for_plays_until_all_others_do() {
     assert!(plan.retire_after_publish.is_empty());
 
     let made = job(&asset, &adaptive(), VERSION, &committed());
-    let plan = plan_of(&asset, &["adaptive"], VERSION, &[Arc::clone(&gone), Arc::clone(&made)]);
+    let plan = plan_of(
+        &asset,
+        &["adaptive"],
+        VERSION,
+        &[Arc::clone(&gone), Arc::clone(&made)],
+    );
     assert_eq!(names(&plan.play), names(&[made]));
     assert_eq!(names(&plan.retire_after_publish), names(&[gone]));
 }
@@ -169,13 +197,19 @@ fn scheduling_follows_the_asset_until_the_job_is_done() {
     assert_eq!(plan.follow.len(), 1);
     assert_eq!(plan.follow[0].1.scheduling.priority, 10);
     let done = job(&before, &adaptive(), VERSION, &committed());
-    assert!(plan_of(&urgent, &["adaptive"], VERSION, &[done]).follow.is_empty());
+    assert!(
+        plan_of(&urgent, &["adaptive"], VERSION, &[done])
+            .follow
+            .is_empty()
+    );
 }
 
 #[test]
 fn a_job_that_is_going_is_not_there() {
     let asset = asset(&json!({}));
-    let mut going = job(&asset, &adaptive(), VERSION, &committed()).as_ref().clone();
+    let mut going = job(&asset, &adaptive(), VERSION, &committed())
+        .as_ref()
+        .clone();
     going.metadata.deletion_timestamp = going.metadata.creation_timestamp.clone();
     let plan = plan_of(&asset, &["adaptive"], VERSION, &[Arc::new(going)]);
     assert_eq!(plan.create.len(), 1);

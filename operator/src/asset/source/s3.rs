@@ -19,10 +19,14 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Denied {
     /// It lies where the store keeps what it publishes.
-    #[error("s3://{0}/{1} lies under the store's own prefix: copy it to a place that spec.sources.s3 of the MediaStore allows")]
+    #[error(
+        "s3://{0}/{1} lies under the store's own prefix: copy it to a place that spec.sources.s3 of the MediaStore allows"
+    )]
     OwnPrefix(String, String),
     /// No rule of the store allows it.
-    #[error("the MediaStore does not allow this namespace to read s3://{0}/{1}: ask for a rule in its spec.sources.s3")]
+    #[error(
+        "the MediaStore does not allow this namespace to read s3://{0}/{1}: ask for a rule in its spec.sources.s3"
+    )]
     NotAllowed(String, String),
 }
 
@@ -43,13 +47,11 @@ pub fn allowed(
             && source.key.starts_with(&rule.prefix)
             && permits(&rule.namespaces, namespace)
     });
-    match rule {
-        Some(_) => Ok(()),
-        None => {
-            let (bucket, key) = named();
-            Err(Denied::NotAllowed(bucket, key))
-        }
+    if rule.is_some() {
+        return Ok(());
     }
+    let (bucket, key) = named();
+    Err(Denied::NotAllowed(bucket, key))
 }
 
 /// Looks at the object.

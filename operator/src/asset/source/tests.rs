@@ -24,21 +24,45 @@ fn s3(source: &Value) -> S3Source {
 
 #[test]
 fn a_namespace_reads_what_the_store_allows_to_it_and_never_the_stores_own() {
-    let music = serde_json::from_value(json!({"metadata": {"name": "m", "labels": {"team": "music"}}})).unwrap();
-    let film = serde_json::from_value(json!({"metadata": {"name": "f", "labels": {"team": "film"}}})).unwrap();
+    let music =
+        serde_json::from_value(json!({"metadata": {"name": "m", "labels": {"team": "music"}}}))
+            .unwrap();
+    let film =
+        serde_json::from_value(json!({"metadata": {"name": "f", "labels": {"team": "film"}}}))
+            .unwrap();
     let cases = [
         (json!({"key": "samples/a.flac"}), &film, true),
-        (json!({"key": "samples/a.flac", "bucket": "vessel"}), &film, true),
+        (
+            json!({"key": "samples/a.flac", "bucket": "vessel"}),
+            &film,
+            true,
+        ),
         (json!({"key": "secret/a.flac"}), &film, false),
         (json!({"key": "samples"}), &film, false),
-        (json!({"key": "vessel/prv/a/b/c/audio-64k/00001.m4s"}), &film, false),
-        (json!({"key": "vessel/in/a/1/source", "bucket": "vessel"}), &film, false),
+        (
+            json!({"key": "vessel/prv/a/b/c/audio-64k/00001.m4s"}),
+            &film,
+            false,
+        ),
+        (
+            json!({"key": "vessel/in/a/1/source", "bucket": "vessel"}),
+            &film,
+            false,
+        ),
         (json!({"key": "any", "bucket": "archive"}), &music, true),
         (json!({"key": "any", "bucket": "archive"}), &film, false),
-        (json!({"key": "samples/a.flac", "bucket": "elsewhere"}), &music, false),
+        (
+            json!({"key": "samples/a.flac", "bucket": "elsewhere"}),
+            &music,
+            false,
+        ),
     ];
     for (source, namespace, allowed) in cases {
-        assert_eq!(s3::allowed(&spec(), &s3(&source), Some(namespace)).is_ok(), allowed, "{source}");
+        assert_eq!(
+            s3::allowed(&spec(), &s3(&source), Some(namespace)).is_ok(),
+            allowed,
+            "{source}"
+        );
     }
 }
 
@@ -63,7 +87,10 @@ fn an_http_source_is_known_by_its_address_or_digest() {
     let http = |http: Value| asset(&json!({"spec": {"source": {"s3": null, "http": http}}}));
     let plain = known(&http(json!({"url": "https://example.com/a"}))).unwrap();
     assert_eq!(plain.len(), 64);
-    assert_ne!(Some(plain), known(&http(json!({"url": "https://example.com/b"}))));
+    assert_ne!(
+        Some(plain),
+        known(&http(json!({"url": "https://example.com/b"})))
+    );
     let digest = "ab".repeat(32);
     let named = http(json!({"url": "https://example.com/a", "sha256": digest}));
     assert_eq!(known(&named), Some(digest));
@@ -76,11 +103,20 @@ fn an_s3_source_is_looked_at_once_for_each_address_and_restart() {
     let fingerprint = fingerprint(&fresh.spec.source, "");
     let found = json!({"status": {"source": {"version": "\"etag\"", "fingerprint": fingerprint}}});
     assert_eq!(known(&asset(&found)).as_deref(), Some("\"etag\""));
-    for change in [json!({"spec": {"restartToken": "again"}}), json!({"spec": {"source": {"s3": {"key": "samples/b"}}}})] {
+    for change in [
+        json!({"spec": {"restartToken": "again"}}),
+        json!({"spec": {"source": {"s3": {"key": "samples/b"}}}}),
+    ] {
         let changed = asset(&crate::asset::fixtures::over(found.clone(), &change));
-        assert!(matches!(step(&changed, at(0)), SourceStep::LookAt(_)), "{change}");
+        assert!(
+            matches!(step(&changed, at(0)), SourceStep::LookAt(_)),
+            "{change}"
+        );
     }
-    let titled = asset(&crate::asset::fixtures::over(found, &json!({"spec": {"title": "Other"}})));
+    let titled = asset(&crate::asset::fixtures::over(
+        found,
+        &json!({"spec": {"title": "Other"}}),
+    ));
     assert!(known(&titled).is_some());
 }
 
@@ -93,18 +129,33 @@ fn upload(status: &Value, generation: i64) -> MediaAsset {
 
 #[test]
 fn an_upload_is_asked_for_awaited_and_expires() {
-    assert!(matches!(step(&upload(&json!({}), 1), at(0)), SourceStep::Ask(_)));
+    assert!(matches!(
+        step(&upload(&json!({}), 1), at(0)),
+        SourceStep::Ask(_)
+    ));
     let asked = json!({"upload": {
         "secretName": "s", "secretUid": "u", "generation": 1, "expiresAt": "1970-01-01T01:00:00Z",
     }});
-    assert!(matches!(step(&upload(&asked, 1), at(0)), SourceStep::Poll(..)));
+    assert!(matches!(
+        step(&upload(&asked, 1), at(0)),
+        SourceStep::Poll(..)
+    ));
     // Whoever was just in time is still found.
-    assert!(matches!(step(&upload(&asked, 1), at(3600)), SourceStep::Poll(..)));
+    assert!(matches!(
+        step(&upload(&asked, 1), at(3600)),
+        SourceStep::Poll(..)
+    ));
     let mut expired = asked.clone();
     expired["upload"]["secretUid"] = Value::Null;
-    assert!(matches!(step(&upload(&expired, 1), at(3600)), SourceStep::Expired(_)));
+    assert!(matches!(
+        step(&upload(&expired, 1), at(3600)),
+        SourceStep::Expired(_)
+    ));
     // A higher generation asks again.
-    assert!(matches!(step(&upload(&expired, 2), at(3600)), SourceStep::Ask(_)));
+    assert!(matches!(
+        step(&upload(&expired, 2), at(3600)),
+        SourceStep::Ask(_)
+    ));
 }
 
 #[test]
@@ -113,7 +164,10 @@ fn a_second_upload_needs_a_higher_generation() {
     let fingerprint = fingerprint(&first.spec.source, "");
     let found = json!({"source": {"version": "1-\"etag\"", "fingerprint": fingerprint}});
     assert!(known(&upload(&found, 1)).is_some());
-    assert!(matches!(step(&upload(&found, 2), at(0)), SourceStep::Ask(_)));
+    assert!(matches!(
+        step(&upload(&found, 2), at(0)),
+        SourceStep::Ask(_)
+    ));
 }
 
 #[test]

@@ -148,12 +148,20 @@ pub(super) async fn poll(
     let key = store.prefix.upload(asset_uid(asset)?, source.generation);
     if let Some(head) = store.bucket.head(&key).await? {
         delete_secret(asset, &asked, leader).await?;
-        leader.context.metrics.jobs.upload_ended(UploadResult::Received);
+        leader
+            .context
+            .metrics
+            .jobs
+            .upload_ended(UploadResult::Received);
         return Ok(Located::Found(found(head, source, asset)));
     }
     if asked.expires_at.0 <= now {
         delete_secret(asset, &asked, leader).await?;
-        leader.context.metrics.jobs.upload_ended(UploadResult::Expired);
+        leader
+            .context
+            .metrics
+            .jobs
+            .upload_ended(UploadResult::Expired);
         let expired = UploadStatus {
             secret_uid: None,
             ..asked

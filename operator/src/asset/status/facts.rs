@@ -2,8 +2,8 @@
 //! matters most.
 use super::Outcome;
 use crate::asset::apply::{Applied, Playing};
-use crate::asset::retention;
 use crate::asset::plan::{Freshness, Plan, Wanted, is_committed};
+use crate::asset::retention;
 use crate::asset::source::Located;
 use crate::human;
 use crate::job::state::JobState;
@@ -82,7 +82,12 @@ fn ready(standing: &Standing) -> Fact {
     } else {
         ConditionStatus::False
     };
-    Fact::new(ConditionType::Ready, status, &standing.reason, &standing.message)
+    Fact::new(
+        ConditionType::Ready,
+        status,
+        &standing.reason,
+        &standing.message,
+    )
 }
 
 /// kstatus: at most one of the two, and neither when all is well or a person is awaited.
@@ -92,7 +97,12 @@ fn kstatus(standing: &Standing) -> Option<Fact> {
         Way::Running | Way::Reconciling => ConditionType::Reconciling,
         Way::Stalled => ConditionType::Stalled,
     };
-    Some(Fact::new(kind, ConditionStatus::True, &standing.reason, &standing.message))
+    Some(Fact::new(
+        kind,
+        ConditionStatus::True,
+        &standing.reason,
+        &standing.message,
+    ))
 }
 
 /// What plays goes on playing, whatever becomes of the rest.
@@ -105,9 +115,19 @@ fn playable(outcome: &Outcome, before: &MediaAssetStatus) -> Fact {
         _ => is_true(&before.conditions, kind),
     };
     if plays {
-        Fact::new(kind, ConditionStatus::True, "Published", "something plays now")
+        Fact::new(
+            kind,
+            ConditionStatus::True,
+            "Published",
+            "something plays now",
+        )
     } else {
-        Fact::new(kind, ConditionStatus::False, "NothingPublished", "nothing plays yet")
+        Fact::new(
+            kind,
+            ConditionStatus::False,
+            "NothingPublished",
+            "nothing plays yet",
+        )
     }
 }
 
@@ -128,18 +148,32 @@ fn up_to_date(outcome: &Outcome, before: &MediaAssetStatus) -> Option<Fact> {
             });
     };
     let stale = |freshness| {
-        let wanted = plan.wanted.iter().filter(|wanted| wanted.freshness == freshness);
-        wanted.map(|wanted| wanted.profile.as_str()).collect::<Vec<_>>().join(", ")
+        let wanted = plan
+            .wanted
+            .iter()
+            .filter(|wanted| wanted.freshness == freshness);
+        wanted
+            .map(|wanted| wanted.profile.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     let (changed, gone) = (stale(Freshness::Changed), stale(Freshness::ProfileGone));
     Some(if !changed.is_empty() {
-        let message = format!("the profiles {changed} have changed: set spec.profileUpdates: Follow or a new spec.restartToken to encode anew");
+        let message = format!(
+            "the profiles {changed} have changed: set spec.profileUpdates: Follow or a new spec.restartToken to encode anew"
+        );
         Fact::new(kind, ConditionStatus::False, "ProfileChanged", &message)
     } else if !gone.is_empty() {
-        let message = format!("the profiles {gone} are gone; what was made from them goes on playing");
+        let message =
+            format!("the profiles {gone} are gone; what was made from them goes on playing");
         Fact::new(kind, ConditionStatus::False, "ProfileNotFound", &message)
     } else {
-        Fact::new(kind, ConditionStatus::True, "ProfilesUnchanged", "made by the profiles as they are now")
+        Fact::new(
+            kind,
+            ConditionStatus::True,
+            "ProfilesUnchanged",
+            "made by the profiles as they are now",
+        )
     })
 }
 
@@ -165,7 +199,11 @@ fn standing(asset: &MediaAsset, outcome: &Outcome) -> Standing {
 
 fn unlocated(located: &Located) -> Standing {
     let failed = |reason: FailureReason, message: &str| {
-        Standing::new(Way::Stalled, reason.as_str(), format!("{reason}: {message}"))
+        Standing::new(
+            Way::Stalled,
+            reason.as_str(),
+            format!("{reason}: {message}"),
+        )
     };
     match located {
         Located::Awaited(upload, _) => {
@@ -174,7 +212,11 @@ fn unlocated(located: &Located) -> Standing {
                 upload.secret_name,
                 human::moment(upload.expires_at.0)
             );
-            Standing::new(Way::Awaiting, WaitingReason::AwaitingUpload.as_str(), message)
+            Standing::new(
+                Way::Awaiting,
+                WaitingReason::AwaitingUpload.as_str(),
+                message,
+            )
         }
         Located::Expired(upload) => {
             let message = format!(
@@ -191,14 +233,22 @@ fn unlocated(located: &Located) -> Standing {
 
 fn planned(asset: &MediaAsset, plan: &Plan, applied: &Applied) -> Standing {
     if let Some(name) = applied.taken.first() {
-        let message = format!("NameTaken: a TranscodeJob {name:?} that is not ours is in the way: delete or rename it");
+        let message = format!(
+            "NameTaken: a TranscodeJob {name:?} that is not ours is in the way: delete or rename it"
+        );
         return Standing::new(Way::Stalled, "NameTaken", message);
     }
     if let Some(profile) = plan.missing_profiles.first() {
-        let message = format!("ProfileNotFound: there is no TranscodeProfile {profile:?}: create it or correct spec.profiles");
+        let message = format!(
+            "ProfileNotFound: there is no TranscodeProfile {profile:?}: create it or correct spec.profiles"
+        );
         return Standing::new(Way::Reconciling, "ProfileNotFound", message);
     }
-    let unready: Vec<_> = plan.wanted.iter().filter(|wanted| !committed(wanted)).collect();
+    let unready: Vec<_> = plan
+        .wanted
+        .iter()
+        .filter(|wanted| !committed(wanted))
+        .collect();
     if unready.is_empty() {
         return finished(asset, applied);
     }
@@ -223,28 +273,42 @@ fn finished(asset: &MediaAsset, applied: &Applied) -> Standing {
         Playing::Published { .. } => {
             let who = match asset.spec.visibility {
                 Visibility::Public => "plays for everybody",
-                Visibility::Private => "plays for those who hold a signed URL: the asset is Private; spec.visibility: Public on a new asset lets everybody play it",
+                Visibility::Private => {
+                    "plays for those who hold a signed URL: the asset is Private; spec.visibility: Public on a new asset lets everybody play it"
+                }
             };
             let message = match retention::not_acted_on(asset) {
-                Some(fields) => format!("{who}; {fields}: not acted on by this version of Vessel, the storage stays"),
+                Some(fields) => format!(
+                    "{who}; {fields}: not acted on by this version of Vessel, the storage stays"
+                ),
                 None => who.to_owned(),
             };
             Standing::new(Way::Ready, "Published", message)
         }
-        _ => Standing::new(Way::Reconciling, "Publishing", "what was made is being published"),
+        _ => Standing::new(
+            Way::Reconciling,
+            "Publishing",
+            "what was made is being published",
+        ),
     }
 }
 
 /// Whatever runs is told first, then whatever waits.
 fn unfinished(unready: &[&Wanted]) -> Standing {
-    let running = unready.iter().find(|wanted| phase_of(wanted.job.as_deref()) == Phase::Running);
+    let running = unready
+        .iter()
+        .find(|wanted| phase_of(wanted.job.as_deref()) == Phase::Running);
     if running.is_some() {
         return Standing::new(Way::Running, "Encoding", "a pod works on it");
     }
-    let waiting = unready.iter().filter(|wanted| !failed(wanted));
-    let told = waiting.filter_map(|wanted| job_words(wanted.job.as_deref()?)).next();
-    let (reason, message) =
-        told.unwrap_or_else(|| ("JobCreated".to_owned(), "its job waits for its turn".to_owned()));
+    let mut waiting = unready.iter().filter(|wanted| !failed(wanted));
+    let told = waiting.find_map(|wanted| job_words(wanted.job.as_deref()?));
+    let (reason, message) = told.unwrap_or_else(|| {
+        (
+            "JobCreated".to_owned(),
+            "its job waits for its turn".to_owned(),
+        )
+    });
     Standing::new(Way::Reconciling, &reason, message)
 }
 
@@ -253,8 +317,14 @@ fn job_words(job: &TranscodeJob) -> Option<(String, String)> {
     let status = job.status.as_ref()?;
     let message = status.message.clone()?;
     let (reason, _) = message.split_once(':')?;
-    let known = WaitingReason::ALL.iter().any(|known| known.as_str() == reason);
-    let reason = if known { reason.to_owned() } else { WaitingReason::BackingOff.as_str().to_owned() };
+    let known = WaitingReason::ALL
+        .iter()
+        .any(|known| known.as_str() == reason);
+    let reason = if known {
+        reason.to_owned()
+    } else {
+        WaitingReason::BackingOff.as_str().to_owned()
+    };
     Some((reason, message))
 }
 
@@ -269,11 +339,15 @@ fn given_up(unready: &[&Wanted]) -> Standing {
     let Some((reason, job)) = failure else {
         return Standing::new(Way::Reconciling, "JobCreated", "its job waits for its turn");
     };
-    let message = job.status.as_ref().and_then(|status| status.message.clone());
+    let message = job
+        .status
+        .as_ref()
+        .and_then(|status| status.message.clone());
     Standing::new(Way::Stalled, reason.as_str(), message.unwrap_or_default())
 }
 
 /// The phase of a rendition.
 pub(super) fn phase_of(job: Option<&TranscodeJob>) -> Phase {
-    job.and_then(|job| job.status.as_ref()).map_or(Phase::Pending, |status| status.phase)
+    job.and_then(|job| job.status.as_ref())
+        .map_or(Phase::Pending, |status| status.phase)
 }

@@ -18,7 +18,11 @@ pub(super) fn progress(plan: &Plan) -> i32 {
             .clamp(0, 99),
         None => 0,
     };
-    let sum: i32 = plan.wanted.iter().map(|wanted| of(wanted.job.as_deref())).sum();
+    let sum: i32 = plan
+        .wanted
+        .iter()
+        .map(|wanted| of(wanted.job.as_deref()))
+        .sum();
     let count = i32::try_from(plan.wanted.len()).unwrap_or(i32::MAX).max(1);
     sum / count
 }
@@ -31,7 +35,12 @@ pub(super) fn playing(
     play: &[Arc<TranscodeJob>],
 ) {
     let output = |job: &TranscodeJob| job.status.as_ref().and_then(|status| status.output.clone());
-    status.storage_bytes = Some(play.iter().filter_map(|job| output(job)).map(|output| output.bytes).sum());
+    status.storage_bytes = Some(
+        play.iter()
+            .filter_map(|job| output(job))
+            .map(|output| output.bytes)
+            .sum(),
+    );
     status.playback = play.iter().map(|job| playback(asset, store, job)).collect();
     let first = status.playback.first();
     status.url = first
@@ -41,10 +50,18 @@ pub(super) fn playing(
 
 fn playback(asset: &MediaAsset, store: &MediaStoreSpec, job: &TranscodeJob) -> Playback {
     let base = store.public_base_url.trim_end_matches('/');
-    let asset_path = format!("{}/{}", asset.namespace().unwrap_or_default(), asset.name_any());
+    let asset_path = format!(
+        "{}/{}",
+        asset.namespace().unwrap_or_default(),
+        asset.name_any()
+    );
     let profile = &job.spec.work.profile_name;
-    let output = job.status.as_ref().and_then(|status| status.output.as_ref());
-    let file = |path: Option<&String>| path.map(|path| format!("{base}/v1/{asset_path}/{profile}/{path}"));
+    let output = job
+        .status
+        .as_ref()
+        .and_then(|status| status.output.as_ref());
+    let file =
+        |path: Option<&String>| path.map(|path| format!("{base}/v1/{asset_path}/{profile}/{path}"));
     Playback {
         profile: profile.clone(),
         hls: file(output.and_then(|output| output.hls.as_ref())),

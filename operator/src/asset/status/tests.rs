@@ -57,7 +57,8 @@ fn hold_together(status: &MediaAssetStatus) {
     assert_eq!(stalled, status.phase == Phase::Failed, "{status:?}");
     assert!(!ready || !(reconciling || stalled), "{status:?}");
     if stalled {
-        let reason = |kind| find(&status.conditions, kind).map(|condition| condition.reason.clone());
+        let reason =
+            |kind| find(&status.conditions, kind).map(|condition| condition.reason.clone());
         assert_eq!(reason(ConditionType::Ready), reason(ConditionType::Stalled));
     }
     assert!(status.message.is_some(), "{status:?}");
@@ -76,7 +77,12 @@ fn the_same_outcome_is_the_same_status() {
     let status = with_job(&settled, &committed(), published());
     settled.status = Some(status.clone());
     let later = Time("2026-01-02T00:00:00Z".parse::<Timestamp>().unwrap());
-    let job = job(&settled, &profile("adaptive", &json!({})), VERSION, &committed());
+    let job = job(
+        &settled,
+        &profile("adaptive", &json!({})),
+        VERSION,
+        &committed(),
+    );
     // What was recorded of the source is what the next look starts from.
     let mut outcome = planned(&settled, &[job], published());
     if let Outcome::Planned { source, .. } = &mut outcome {
@@ -107,7 +113,11 @@ fn phases_follow_the_job() {
         let status = with_job(&asset, &job, Applied::default());
         hold_together(&status);
         let ready = find(&status.conditions, ConditionType::Ready).unwrap();
-        assert_eq!((status.phase, ready.reason.as_str()), (phase, reason), "{job}");
+        assert_eq!(
+            (status.phase, ready.reason.as_str()),
+            (phase, reason),
+            "{job}"
+        );
         assert!(!is_true(&status.conditions, ConditionType::Playable));
         assert_eq!(status.profiles_ready.as_deref(), Some("0/1"));
     }
@@ -123,8 +133,18 @@ fn progress_is_that_of_the_job() {
 fn what_plays_goes_on_playing_while_something_better_is_made() {
     let mut asset = asset(&json!({}));
     asset.status = Some(with_job(&asset, &committed(), published()));
-    let old = job(&asset, &profile("adaptive", &json!({})), "old", &committed());
-    let new = job(&asset, &profile("adaptive", &json!({})), VERSION, &failed("SourceInvalid"));
+    let old = job(
+        &asset,
+        &profile("adaptive", &json!({})),
+        "old",
+        &committed(),
+    );
+    let new = job(
+        &asset,
+        &profile("adaptive", &json!({})),
+        VERSION,
+        &failed("SourceInvalid"),
+    );
     let status = after(&asset, &planned(&asset, &[old, new], published()), &now());
     hold_together(&status);
     assert!(is_true(&status.conditions, ConditionType::Playable));
@@ -143,7 +163,11 @@ fn what_plays_goes_on_playing_while_something_better_is_made() {
 
 #[test]
 fn a_private_asset_says_who_can_play_it() {
-    let status = with_job(&asset(&json!({"spec": {"visibility": "Private"}})), &committed(), published());
+    let status = with_job(
+        &asset(&json!({"spec": {"visibility": "Private"}})),
+        &committed(),
+        published(),
+    );
     assert!(status.message.unwrap().contains("signed URL"));
 }
 
@@ -169,10 +193,22 @@ fn sources_that_are_not_there() {
         expires_at: now(),
     };
     let cases = [
-        (Located::Awaited(upload.clone(), now().0), Phase::Pending, "AwaitingUpload"),
+        (
+            Located::Awaited(upload.clone(), now().0),
+            Phase::Pending,
+            "AwaitingUpload",
+        ),
         (Located::Expired(upload), Phase::Failed, "UploadExpired"),
-        (Located::Missing("nothing there".to_owned(), now().0), Phase::Failed, "SourceNotFound"),
-        (Located::Denied("not allowed".to_owned()), Phase::Failed, "SourceDenied"),
+        (
+            Located::Missing("nothing there".to_owned(), now().0),
+            Phase::Failed,
+            "SourceNotFound",
+        ),
+        (
+            Located::Denied("not allowed".to_owned()),
+            Phase::Failed,
+            "SourceDenied",
+        ),
     ];
     for (located, phase, reason) in cases {
         let outcome = Outcome::Unlocated(Box::new(valid(&["adaptive"])), located);
@@ -192,7 +228,10 @@ fn who_is_awaited_is_told_where_to_send_the_file() {
         generation: 1,
         expires_at: now(),
     };
-    let outcome = Outcome::Unlocated(Box::new(valid(&["adaptive"])), Located::Awaited(upload, now().0));
+    let outcome = Outcome::Unlocated(
+        Box::new(valid(&["adaptive"])),
+        Located::Awaited(upload, now().0),
+    );
     let status = after(&asset(&json!({})), &outcome, &now());
     assert!(find(&status.conditions, ConditionType::Reconciling).is_none());
     insta::assert_snapshot!(status.message.unwrap());
@@ -222,7 +261,12 @@ fn blocks_that_need_help_are_stalled() {
 #[test]
 fn an_absolute_address_needs_a_base() {
     let asset = asset(&json!({}));
-    let job = job(&asset, &profile("adaptive", &json!({})), VERSION, &committed());
+    let job = job(
+        &asset,
+        &profile("adaptive", &json!({})),
+        VERSION,
+        &committed(),
+    );
     let mut outcome = planned(&asset, &[job], published());
     if let Outcome::Planned { valid, .. } = &mut outcome {
         let base = json!({"publicBaseURL": "https://media.example.com/"});
@@ -240,9 +284,20 @@ fn an_absolute_address_needs_a_base() {
 #[test]
 fn a_changed_profile_is_told_and_plays_on() {
     let asset = asset(&json!({}));
-    let made = job(&asset, &profile("adaptive", &json!({})), VERSION, &committed());
+    let made = job(
+        &asset,
+        &profile("adaptive", &json!({})),
+        VERSION,
+        &committed(),
+    );
     let mut valid = valid(&["adaptive"]);
-    let edited = profile("adaptive", &over(json!({}), &json!({"spec": {"encoding": {"audio": {"bitratesKbps": [96]}}}})));
+    let edited = profile(
+        "adaptive",
+        &over(
+            json!({}),
+            &json!({"spec": {"encoding": {"audio": {"bitratesKbps": [96]}}}}),
+        ),
+    );
     valid.profiles[0].current = Some(crate::asset::fixtures::current(&edited));
     let source = source(VERSION);
     let outcome = Outcome::Planned {
@@ -255,5 +310,8 @@ fn a_changed_profile_is_told_and_plays_on() {
     hold_together(&status);
     assert_eq!(status.phase, Phase::Ready);
     let fresh = find(&status.conditions, ConditionType::UpToDate).unwrap();
-    assert_eq!((fresh.status.as_str(), fresh.reason.as_str()), ("False", "ProfileChanged"));
+    assert_eq!(
+        (fresh.status.as_str(), fresh.reason.as_str()),
+        ("False", "ProfileChanged")
+    );
 }

@@ -26,7 +26,10 @@ pub(super) async fn conclude(
     subject: &Subject<'_>,
     end: JobEnd,
 ) -> Result<(Applied, Option<Timestamp>), WorkError> {
-    let soon = subject.now.saturating_add(SignedDuration::from_secs(2)).ok();
+    let soon = subject
+        .now
+        .saturating_add(SignedDuration::from_secs(2))
+        .ok();
     let Some(store) = subject.ready() else {
         return Ok((Applied::Nothing, soon));
     };
@@ -130,11 +133,17 @@ pub(super) async fn committed(
 ) -> Result<Applied, WorkError> {
     let execution = subject.folder()?.execution(published.pod_uid);
     let key = store.prefix.object(execution, &ObjectPath::Manifest);
-    let bytes = store.bucket.get_bytes(&key).await?.map(|stored| stored.value);
+    let bytes = store
+        .bucket
+        .get_bytes(&key)
+        .await?
+        .map(|stored| stored.value);
     let manifest = bytes
         .filter(|bytes| Sha256::of(bytes) == published.manifest_sha256)
         .and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok())
-        .filter(|manifest| manifest.pod_uid == published.pod_uid && manifest.job_uid == execution.job.job);
+        .filter(|manifest| {
+            manifest.pod_uid == published.pod_uid && manifest.job_uid == execution.job.job
+        });
     Ok(match manifest {
         Some(manifest) => Applied::Committed(Box::new(Committed {
             folder: store.prefix.execution(execution).to_string(),
@@ -151,8 +160,9 @@ fn unusable(key: &str) -> Ended {
         counts: Counts::Permanent,
         ..Ended::new(
             FailureReason::VerificationFailed,
-            format!("the manifest {key} is not the one that was committed; set spec.restartToken to encode anew"),
+            format!(
+                "the manifest {key} is not the one that was committed; set spec.restartToken to encode anew"
+            ),
         )
     }
 }
-

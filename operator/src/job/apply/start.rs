@@ -31,12 +31,17 @@ pub(super) async fn start(subject: &Subject<'_>, number: i32) -> Result<Done, Wo
         Turn::Wait(reason) => return Ok((Applied::Waiting(queued(reason)), None)),
         Turn::Now => {}
     }
-    let fence = fence(subject).await.inspect_err(|_| queue.defer(&subject.uid(), RETRY))?;
+    let fence = fence(subject)
+        .await
+        .inspect_err(|_| queue.defer(&subject.uid(), RETRY))?;
     match fence {
         Fence::Holds => post(subject, number, &settings).await,
         Fence::Moved => {
             queue.release(&subject.uid());
-            Ok((Applied::Nothing, Some(later(subject, SignedDuration::from_secs(1)))))
+            Ok((
+                Applied::Nothing,
+                Some(later(subject, SignedDuration::from_secs(1))),
+            ))
         }
         Fence::Ended(applied) => {
             queue.release(&subject.uid());
@@ -67,8 +72,7 @@ enum Fence {
 async fn fence(subject: &Subject<'_>) -> Result<Fence, WorkError> {
     let client = &subject.leader.context.client;
     let name = subject.job.name_any();
-    let current: Option<TranscodeJob> =
-        apiserver::get(client, &subject.namespace(), &name).await?;
+    let current: Option<TranscodeJob> = apiserver::get(client, &subject.namespace(), &name).await?;
     let unchanged = current.is_some_and(|current| {
         current.resource_version() == subject.job.resource_version()
             && current.uid() == subject.job.uid()
@@ -183,8 +187,7 @@ fn pod_settings(subject: &Subject<'_>) -> Option<PodSettings> {
 /// Why the open attempt has no pod: what the Job controller said about it.
 pub(super) async fn why_no_pod(subject: &Subject<'_>) -> Result<Option<Waiting>, WorkError> {
     let number = open_number(subject.observed);
-    let attempt =
-        evidence::Observed::attempt(&subject.leader.caches, subject.job, number);
+    let attempt = evidence::Observed::attempt(&subject.leader.caches, subject.job, number);
     let (Some(job), None) = (attempt.job, attempt.pod) else {
         return Ok(None);
     };
@@ -192,8 +195,12 @@ pub(super) async fn why_no_pod(subject: &Subject<'_>) -> Result<Option<Waiting>,
         "involvedObject.uid={},reason=FailedCreate",
         job.uid().unwrap_or_default()
     );
-    let events: Vec<Event> =
-        apiserver::list(&subject.leader.context.client, &subject.namespace(), &selector).await?;
+    let events: Vec<Event> = apiserver::list(
+        &subject.leader.context.client,
+        &subject.namespace(),
+        &selector,
+    )
+    .await?;
     Ok(events
         .last()
         .and_then(|event| event.message.as_deref())
@@ -203,4 +210,3 @@ pub(super) async fn why_no_pod(subject: &Subject<'_>) -> Result<Option<Waiting>,
 fn later(subject: &Subject<'_>, pause: SignedDuration) -> Timestamp {
     subject.now.saturating_add(pause).unwrap_or(subject.now)
 }
-

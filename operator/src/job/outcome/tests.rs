@@ -76,109 +76,205 @@ fn ended(evidence: &Evidence) -> Ended {
 }
 
 /// Name of the case, what is known, and what follows.
-type Case = (&'static str, Evidence, FailureReason, AttemptOutcome, Counts);
+type Case = (&'static str, Evidence, FailureReason, Counts);
 
-#[test]
-fn the_table_of_outcomes() {
-    use AttemptOutcome::{Disrupted, Failed};
-    use Counts::{Disruption as Spared, Failure, Permanent};
-    use FailureReason as R;
-    let verdict_of = |verdict| Evidence {
+/// What an attempt counts as tells how it ended.
+fn hold(cases: Vec<Case>) {
+    for (name, evidence, reason, counts) in cases {
+        let ended = ended(&evidence);
+        assert_eq!((ended.reason, ended.counts), (reason, counts), "{name}");
+        let disrupted = ended.outcome == AttemptOutcome::Disrupted;
+        assert_eq!(disrupted, reason == FailureReason::Disrupted, "{name}");
+        assert!(!ended.message.is_empty(), "{name}");
+    }
+}
+
+/// An attempt whose execution said that.
+fn said(verdict: Verdict) -> Evidence {
+    Evidence {
         verdict: Some(verdict),
         ..with_pod(pod())
-    };
-    let cases: Vec<Case> = vec![
-        ("a permanent reason", verdict_of(failed(R::SourceInvalid)), R::SourceInvalid, Failed, Permanent),
-        ("a missing source", verdict_of(failed(R::SourceNotFound)), R::SourceNotFound, Failed, Permanent),
-        ("a dead host", verdict_of(failed(R::SourceUnreachable)), R::SourceUnreachable, Failed, Failure),
-        ("a missing headers Secret", verdict_of(failed(R::SourceDenied)), R::SourceDenied, Failed, Failure),
-        ("ffmpeg broke", verdict_of(failed(R::EncoderFailed)), R::EncoderFailed, Failed, Failure),
-        ("the gate", verdict_of(failed(R::VerificationFailed)), R::VerificationFailed, Failed, Failure),
-        ("the bucket was away", verdict_of(failed(R::StorageUnavailable)), R::StorageUnavailable, Failed, Failure),
-        ("told to stop by the platform", verdict_of(failed(R::Disrupted)), R::Disrupted, Disrupted, Spared),
+    }
+}
+
+/// A pod that ended with that reason of its own.
+fn pod_reason(reason: &str) -> PodEnd {
+    PodEnd {
+        reason: reason.to_owned(),
+        ..pod()
+    }
+}
+
+/// A pod whose container the runtime ended for that reason.
+fn container_reason(reason: &str) -> PodEnd {
+    PodEnd {
+        container_reason: reason.to_owned(),
+        ..pod()
+    }
+}
+
+/// An attempt that left no pod, and this of its Job.
+fn without_pod(job: JobEnd) -> Evidence {
+    Evidence { job, ..evidence() }
+}
+
+#[test]
+fn the_executions_own_reason_decides() {
+    use Counts::{Disruption, Failure, Permanent};
+    use FailureReason as R;
+    let cases = [
+        (R::SourceInvalid, Permanent),
+        (R::SourceUnsupported, Permanent),
+        (R::SourceNotFound, Permanent),
+        (R::SourceChanged, Permanent),
+        (R::LimitExceeded, Permanent),
+        (R::SourceUnreachable, Failure),
+        (R::SourceDenied, Failure),
+        (R::EncoderFailed, Failure),
+        (R::VerificationFailed, Failure),
+        (R::StorageUnavailable, Failure),
+        (R::StorageDenied, Failure),
+        (R::OutOfMemory, Failure),
+        (R::DeadlineExceeded, Failure),
+        (R::Internal, Failure),
+        (R::Unknown, Failure),
+        (R::Disrupted, Disruption),
+    ];
+    assert_eq!(cases.len(), FailureReason::ALL.len() + 1);
+    hold(
+        cases
+            .map(|(reason, counts)| (reason.as_str(), said(failed(reason)), reason, counts))
+            .into(),
+    );
+}
+
+#[test]
+fn an_execution_may_know_better_or_be_wrong() {
+    use Counts::{Disruption, Failure, Permanent};
+    use FailureReason as R;
+    use VerdictOutcome as O;
+    let ends = |outcome| said(verdict(outcome, None, false));
+    let full = said(verdict(O::Failed, Some(R::StorageUnavailable), true));
+    hold(vec![
+        ("a full bucket", full, R::StorageUnavailable, Permanent),
+        ("no reason", ends(O::Failed), R::Internal, Failure),
+        ("called off", ends(O::Cancelled), R::Disrupted, Disruption),
         (
-            "an execution that knows better than its reason",
-            verdict_of(verdict(VerdictOutcome::Failed, Some(R::StorageUnavailable), true)),
-            R::StorageUnavailable,
-            Failed,
-            Permanent,
-        ),
-        ("a failure without a reason", verdict_of(verdict(VerdictOutcome::Failed, None, false)), R::Internal, Failed, Failure),
-        ("a word of a newer version", verdict_of(failed(R::Unknown)), R::Unknown, Failed, Failure),
-        ("called off", verdict_of(verdict(VerdictOutcome::Cancelled, None, false)), R::Disrupted, Disrupted, Spared),
-        ("says committed, is not", verdict_of(verdict(VerdictOutcome::Committed, None, false)), R::Internal, Failed, Failure),
-        ("says superseded, is not", verdict_of(verdict(VerdictOutcome::Superseded, None, false)), R::Internal, Failed, Failure),
-        (
-            "killed for its memory",
-            with_pod(PodEnd { container_reason: "OOMKilled".to_owned(), ..pod() }),
-            R::OutOfMemory,
-            Failed,
+            "committed, but is not",
+            ends(O::Committed),
+            R::Internal,
             Failure,
         ),
         (
-            "evicted for its own scratch",
-            with_pod(PodEnd { reason: "Evicted".to_owned(), ..pod() }),
+            "superseded, but is not",
+            ends(O::Superseded),
+            R::Internal,
+            Failure,
+        ),
+    ]);
+}
+
+#[test]
+fn without_words_the_pod_and_then_the_job_decide() {
+    use Counts::{Disruption, Failure, Permanent};
+    use FailureReason as R;
+    let evicted_for_the_node = PodEnd {
+        reason: "Evicted".to_owned(),
+        ..disrupted_by("TerminationByKubelet")
+    };
+    let failed_job = JobEnd::Finished("BackoffLimitExceeded".to_owned());
+    let node_lost = JobEnd::NodeLost(Timestamp::UNIX_EPOCH);
+    hold(vec![
+        (
+            "killed for its memory",
+            with_pod(container_reason("OOMKilled")),
+            R::OutOfMemory,
+            Failure,
+        ),
+        (
+            "its own scratch",
+            with_pod(pod_reason("Evicted")),
             R::LimitExceeded,
-            Failed,
             Permanent,
         ),
         (
-            "evicted by the kubelet for the node's sake",
-            with_pod(PodEnd { reason: "Evicted".to_owned(), ..disrupted_by("TerminationByKubelet") }),
+            "the node's sake",
+            with_pod(evicted_for_the_node),
             R::Disrupted,
-            Disrupted,
-            Spared,
+            Disruption,
         ),
-        ("preempted", with_pod(disrupted_by("PreemptionByScheduler")), R::Disrupted, Disrupted, Spared),
-        ("drained", with_pod(disrupted_by("EvictionByEvictionAPI")), R::Disrupted, Disrupted, Spared),
         (
-            "its node is lost",
-            Evidence { job: JobEnd::NodeLost(Timestamp::UNIX_EPOCH), ..evidence() },
+            "preempted",
+            with_pod(disrupted_by("PreemptionByScheduler")),
             R::Disrupted,
-            Disrupted,
-            Spared,
+            Disruption,
+        ),
+        (
+            "drained",
+            with_pod(disrupted_by("EvictionByEvictionAPI")),
+            R::Disrupted,
+            Disruption,
         ),
         (
             "ran too long",
-            with_pod(PodEnd { reason: "DeadlineExceeded".to_owned(), ..pod() }),
+            with_pod(pod_reason("DeadlineExceeded")),
             R::DeadlineExceeded,
-            Failed,
             Failure,
         ),
-        ("never started", Evidence { job: JobEnd::NotStarted(None), ..evidence() }, R::DeadlineExceeded, Failed, Failure),
-        ("no verdict", with_pod(pod()), R::Internal, Failed, Failure),
-        ("the Job was deleted by hand", Evidence { job: JobEnd::Vanished, ..evidence() }, R::Internal, Failed, Failure),
+        ("no verdict", with_pod(pod()), R::Internal, Failure),
         (
-            "the Job failed and its pod is gone",
-            Evidence { job: JobEnd::Finished("BackoffLimitExceeded".to_owned()), ..evidence() },
+            "its node is lost",
+            without_pod(node_lost),
+            R::Disrupted,
+            Disruption,
+        ),
+        (
+            "never started",
+            without_pod(JobEnd::NotStarted(None)),
+            R::DeadlineExceeded,
+            Failure,
+        ),
+        (
+            "deleted by hand",
+            without_pod(JobEnd::Vanished),
             R::Internal,
-            Failed,
             Failure,
         ),
         (
-            "the verdict comes before the platform's word",
-            Evidence { verdict: Some(failed(R::SourceInvalid)), ..with_pod(disrupted_by("PreemptionByScheduler")) },
+            "its pod is gone",
+            without_pod(failed_job),
+            R::Internal,
+            Failure,
+        ),
+    ]);
+}
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    use Counts::{Failure, Permanent};
+    use FailureReason as R;
+    let said_and_preempted = Evidence {
+        verdict: Some(failed(R::SourceInvalid)),
+        ..with_pod(disrupted_by("PreemptionByScheduler"))
+    };
+    let memory_and_deadline = PodEnd {
+        reason: "DeadlineExceeded".to_owned(),
+        ..container_reason("OOMKilled")
+    };
+    hold(vec![
+        (
+            "the verdict before the platform",
+            said_and_preempted,
             R::SourceInvalid,
-            Failed,
             Permanent,
         ),
         (
-            "memory comes before the deadline",
-            with_pod(PodEnd {
-                container_reason: "OOMKilled".to_owned(),
-                reason: "DeadlineExceeded".to_owned(),
-                ..pod()
-            }),
+            "memory before the deadline",
+            with_pod(memory_and_deadline),
             R::OutOfMemory,
-            Failed,
             Failure,
         ),
-    ];
-    for (name, evidence, reason, outcome, counts) in cases {
-        let ended = ended(&evidence);
-        assert_eq!((ended.reason, ended.outcome, ended.counts), (reason, outcome, counts), "{name}");
-        assert!(!ended.message.is_empty(), "{name}");
-    }
+    ]);
 }
 
 #[test]
@@ -224,8 +320,15 @@ fn memory_is_doubled_once() {
         ..killed.clone()
     };
     let end = ended(&again);
-    assert_eq!((end.counts, end.next_memory_bytes), (Counts::Permanent, None));
-    assert!(end.message.contains("resources.limits.memory"), "{}", end.message);
+    assert_eq!(
+        (end.counts, end.next_memory_bytes),
+        (Counts::Permanent, None)
+    );
+    assert!(
+        end.message.contains("resources.limits.memory"),
+        "{}",
+        end.message
+    );
 }
 
 #[test]
@@ -265,5 +368,8 @@ fn what_kept_a_pod_from_starting_is_told() {
         job: JobEnd::NotStarted(Some(waiting)),
         ..evidence()
     });
-    assert_eq!(end.message, "the pod did not start in time (ImagePull: no such image)");
+    assert_eq!(
+        end.message,
+        "the pod did not start in time (ImagePull: no such image)"
+    );
 }

@@ -48,18 +48,27 @@ fn waits_have_their_reason_and_are_no_errors() {
         },
         ..view(Standing::Idle)
     };
-    assert_eq!(reason(&plan(&suspended, at(0))), Some(WaitingReason::Suspended));
+    assert_eq!(
+        reason(&plan(&suspended, at(0))),
+        Some(WaitingReason::Suspended)
+    );
     let storeless = View {
         store: Err("AccessDenied".to_owned()),
         ..view(Standing::Idle)
     };
-    assert_eq!(reason(&plan(&storeless, at(0))), Some(WaitingReason::StoreNotReady));
+    assert_eq!(
+        reason(&plan(&storeless, at(0))),
+        Some(WaitingReason::StoreNotReady)
+    );
     let backing_off = View {
         next_attempt: Some(at(30)),
         started: 1,
         ..view(Standing::Idle)
     };
-    assert_eq!(reason(&plan(&backing_off, at(0))), Some(WaitingReason::BackingOff));
+    assert_eq!(
+        reason(&plan(&backing_off, at(0))),
+        Some(WaitingReason::BackingOff)
+    );
     assert_eq!(plan(&backing_off, at(30)), Plan::Start(2));
 }
 
@@ -78,18 +87,32 @@ fn what_runs_finishes_though_its_asset_is_suspended() {
         },
         ..open(AttemptProgress::Running)
     };
-    assert!(matches!(plan(&running, at(9_999)), Plan::Report { pod: PodSeen::Running, .. }));
+    assert!(matches!(
+        plan(&running, at(9_999)),
+        Plan::Report {
+            pod: PodSeen::Running,
+            ..
+        }
+    ));
 }
 
 #[test]
 fn a_pod_that_does_not_start_ends_at_the_start_deadline() {
     let waiting = Some(Waiting::new(WaitingReason::Unschedulable, "no node"));
     let starting = open(AttemptProgress::Starting(waiting.clone()));
-    let Plan::Report { waiting: told, until, .. } = plan(&starting, at(595)) else {
+    let Plan::Report {
+        waiting: told,
+        until,
+        ..
+    } = plan(&starting, at(595))
+    else {
         panic!("not reported");
     };
     assert_eq!((told, until), (waiting.clone(), Some(at(600))));
-    assert_eq!(plan(&starting, at(600)), Plan::Conclude(JobEnd::NotStarted(waiting)));
+    assert_eq!(
+        plan(&starting, at(600)),
+        Plan::Conclude(JobEnd::NotStarted(waiting))
+    );
 }
 
 #[test]
@@ -98,8 +121,13 @@ fn a_lost_node_is_waited_for_and_then_given_up() {
         since: at(100),
         lost_at: at(220),
     });
-    assert!(matches!(plan(&leaving, at(219)), Plan::Report { until: Some(time), .. } if time == at(220)));
-    assert_eq!(plan(&leaving, at(220)), Plan::Conclude(JobEnd::NodeLost(at(100))));
+    assert!(
+        matches!(plan(&leaving, at(219)), Plan::Report { until: Some(time), .. } if time == at(220))
+    );
+    assert_eq!(
+        plan(&leaving, at(220)),
+        Plan::Conclude(JobEnd::NodeLost(at(100)))
+    );
 }
 
 #[test]
@@ -108,14 +136,20 @@ fn nothing_is_concluded_without_the_store() {
         store: Err("away".to_owned()),
         ..open(AttemptProgress::Ended)
     };
-    assert_eq!(reason(&plan(&ended, at(0))), Some(WaitingReason::StoreNotReady));
+    assert_eq!(
+        reason(&plan(&ended, at(0))),
+        Some(WaitingReason::StoreNotReady)
+    );
     let ended = open(AttemptProgress::Ended);
     assert_eq!(plan(&ended, at(0)), Plan::Conclude(JobEnd::Unfinished));
 }
 
 #[test]
 fn what_is_done_is_left_alone() {
-    assert_eq!(plan(&view(Standing::Terminal(Leftover::None)), at(0)), Plan::Nothing);
+    assert_eq!(
+        plan(&view(Standing::Terminal(Leftover::None)), at(0)),
+        Plan::Nothing
+    );
     assert_eq!(plan(&view(Standing::Unknown), at(0)), Plan::Nothing);
     let leftover = view(Standing::Terminal(Leftover::Until(at(600))));
     assert_eq!(plan(&leftover, at(0)), Plan::LookAgain(at(600)));

@@ -6,7 +6,7 @@ use vessel_crds::execution::Execution;
 use vessel_crds::transcode_job::Work;
 use vessel_storage::order::{Limits, Order, OrderedSource, PlainHttp, SandboxMode};
 
-fn work(source: serde_json::Value) -> Work {
+fn work(source: &serde_json::Value) -> Work {
     serde_json::from_value(json!({
         "assetName": "night-drive",
         "assetUid": "7d0f5d3a-8f2c-4a51-9a57-0d8a5f6f2b11",
@@ -47,7 +47,7 @@ fn settings() -> PodSettings {
     }
 }
 
-fn job(source: serde_json::Value, memory_limit_bytes: Option<i64>) -> Job {
+fn job(source: &serde_json::Value, memory_limit_bytes: Option<i64>) -> Job {
     let (work, execution) = (work(source), Execution::default());
     let attempt = Attempt {
         namespace: "music",
@@ -83,24 +83,36 @@ fn http() -> serde_json::Value {
 
 #[test]
 fn the_job_of_an_s3_source() {
-    insta::assert_yaml_snapshot!(job(s3(), None));
+    insta::assert_yaml_snapshot!(job(&s3(), None));
 }
 
 #[test]
 fn an_http_source_mounts_its_headers_and_nothing_else() {
-    let job = job(http(), None);
+    let job = job(&http(), None);
     insta::assert_yaml_snapshot!((
         pod(&job).volumes.as_ref().unwrap(),
         pod(&job).containers[0].volume_mounts.as_ref().unwrap()
     ));
     let order: Order = serde_json::from_str(env(&job, "VESSEL_JOB")).unwrap();
-    assert!(matches!(order.source, OrderedSource::Http { plain_http: PlainHttp::Refused, .. }));
+    assert!(matches!(
+        order.source,
+        OrderedSource::Http {
+            plain_http: PlainHttp::Refused,
+            ..
+        }
+    ));
 }
 
 #[test]
 fn more_memory_after_the_last_attempt_ran_out_of_it() {
-    let job = job(s3(), Some(2 << 30));
-    let limits = pod(&job).containers[0].resources.as_ref().unwrap().limits.clone().unwrap();
+    let job = job(&s3(), Some(2 << 30));
+    let limits = pod(&job).containers[0]
+        .resources
+        .as_ref()
+        .unwrap()
+        .limits
+        .clone()
+        .unwrap();
     assert_eq!(limits["memory"].0, (2_i64 << 30).to_string());
     let told: Limits = serde_json::from_str(env(&job, "VESSEL_LIMITS")).unwrap();
     assert_eq!(told.memory_bytes, 2 << 30);
@@ -110,7 +122,7 @@ fn more_memory_after_the_last_attempt_ran_out_of_it() {
 #[test]
 fn a_pod_is_restricted() {
     for source in [s3(), http()] {
-        let job = job(source, None);
+        let job = job(&source, None);
         let pod = pod(&job);
         let security = pod.containers[0].security_context.as_ref().unwrap();
         assert_eq!(security.allow_privilege_escalation, Some(false));
@@ -119,13 +131,29 @@ fn a_pod_is_restricted() {
         let capabilities = security.capabilities.as_ref().unwrap();
         assert_eq!(capabilities.drop, Some(vec!["ALL".to_owned()]));
         assert_eq!(capabilities.add, None);
-        assert_eq!(security.seccomp_profile.as_ref().unwrap().type_, "RuntimeDefault");
+        assert_eq!(
+            security.seccomp_profile.as_ref().unwrap().type_,
+            "RuntimeDefault"
+        );
         assert_eq!(pod.automount_service_account_token, Some(false));
         assert_eq!(pod.service_account_name, None);
-        assert!([pod.host_network, pod.host_pid, pod.host_ipc].iter().all(Option::is_none));
+        assert!(
+            [pod.host_network, pod.host_pid, pod.host_ipc]
+                .iter()
+                .all(Option::is_none)
+        );
         for volume in pod.volumes.as_ref().unwrap() {
-            let kinds = [volume.projected.is_some(), volume.empty_dir.is_some(), volume.secret.is_some()];
-            assert_eq!(kinds.iter().filter(|kind| **kind).count(), 1, "{}", volume.name);
+            let kinds = [
+                volume.projected.is_some(),
+                volume.empty_dir.is_some(),
+                volume.secret.is_some(),
+            ];
+            assert_eq!(
+                kinds.iter().filter(|kind| **kind).count(),
+                1,
+                "{}",
+                volume.name
+            );
         }
     }
 }
@@ -138,7 +166,7 @@ fn what_the_chart_adds_never_hides_our_labels() {
         ("team".to_owned(), "media".to_owned()),
     ]
     .into();
-    let (work, execution) = (work(s3()), Execution::default());
+    let (work, execution) = (work(&s3()), Execution::default());
     let attempt = Attempt {
         namespace: "music",
         name: "night-drive-0123456789",
@@ -151,7 +179,10 @@ fn what_the_chart_adds_never_hides_our_labels() {
         plain_http: PlainHttp::Refused,
     };
     let labels = pod_labels(&attempt, &settings);
-    assert_eq!(labels["vessel.media/transcodejob"], "night-drive-0123456789");
+    assert_eq!(
+        labels["vessel.media/transcodejob"],
+        "night-drive-0123456789"
+    );
     assert_eq!(labels["team"], "media");
 }
 

@@ -38,7 +38,13 @@ pub(super) fn mounts(attempt: &Attempt<'_>) -> Vec<VolumeMount> {
 }
 
 fn headers_secret<'a>(attempt: &Attempt<'a>) -> Option<&'a str> {
-    attempt.work.source.http.as_ref()?.headers_secret_name.as_deref()
+    attempt
+        .work
+        .source
+        .http
+        .as_ref()?
+        .headers_secret_name
+        .as_deref()
 }
 
 fn mount(name: &str, path: &str) -> VolumeMount {

@@ -14,7 +14,14 @@ fn time(second: i64) -> Time {
 }
 
 fn with(status: &Value) -> TranscodeJob {
-    job(&asset(&json!({})), &profile("adaptive", &json!({})), "v", status).as_ref().clone()
+    job(
+        &asset(&json!({})),
+        &profile("adaptive", &json!({})),
+        "v",
+        status,
+    )
+    .as_ref()
+    .clone()
 }
 
 /// The job after several things have happened to it, 10 s apart.
@@ -30,11 +37,11 @@ fn waiting(reason: WaitingReason) -> Applied {
     Applied::Waiting(Waiting::new(reason, "that is so"))
 }
 
-fn ended(reason: FailureReason, counts: Counts) -> Box<Ended> {
-    Box::new(Ended {
+fn ended(reason: FailureReason, counts: Counts) -> Ended {
+    Ended {
         counts,
         ..Ended::new(reason, "it broke")
-    })
+    }
 }
 
 fn committed() -> Applied {
@@ -83,10 +90,16 @@ fn a_failure_is_told_counted_and_tried_again() {
     let next = Timestamp::from_second(40).unwrap();
     let job = after_all(&[
         Applied::Started(1),
-        Applied::Retried(ended(FailureReason::SourceUnreachable, Counts::Failure), next),
+        Applied::Retried(
+            Box::new(ended(FailureReason::SourceUnreachable, Counts::Failure)),
+            next,
+        ),
     ]);
     let status = status(&job);
-    assert_eq!((status.phase, status.failures, status.attempts_started), (Phase::Pending, 1, 1));
+    assert_eq!(
+        (status.phase, status.failures, status.attempts_started),
+        (Phase::Pending, 1, 1)
+    );
     assert_eq!(status.next_attempt_time, Some(Time(next)));
     assert_eq!(status.attempts[0].outcome, Some(AttemptOutcome::Failed));
     assert_eq!(
@@ -100,19 +113,36 @@ fn a_failure_is_told_counted_and_tried_again() {
 fn the_last_failure_says_what_to_do() {
     let permanent = after_all(&[
         Applied::Started(1),
-        Applied::GaveUp(ended(FailureReason::SourceInvalid, Counts::Permanent)),
+        Applied::GaveUp(Box::new(ended(
+            FailureReason::SourceInvalid,
+            Counts::Permanent,
+        ))),
     ]);
     assert_eq!(status(&permanent).phase, Phase::Failed);
     assert_eq!(
         status(&permanent).message.as_deref(),
-        Some("SourceInvalid: it broke. Permanent, not retried: replace the source or set spec.restartToken.")
+        Some(
+            "SourceInvalid: it broke. Permanent, not retried: replace the source or set spec.restartToken."
+        )
     );
     let spent = after_all(&[
         Applied::Started(1),
-        Applied::GaveUp(ended(FailureReason::SourceUnreachable, Counts::Failure)),
+        Applied::GaveUp(Box::new(ended(
+            FailureReason::SourceUnreachable,
+            Counts::Failure,
+        ))),
     ]);
-    assert!(status(&spent).message.as_deref().unwrap().contains("Given up after 1 attempts"));
-    assert!(!is_true(&status(&spent).conditions, ConditionType::Succeeded));
+    assert!(
+        status(&spent)
+            .message
+            .as_deref()
+            .unwrap()
+            .contains("Given up after 1 attempts")
+    );
+    assert!(!is_true(
+        &status(&spent).conditions,
+        ConditionType::Succeeded
+    ));
 }
 
 #[test]
@@ -120,7 +150,10 @@ fn a_disruption_is_not_a_failure() {
     let next = Timestamp::from_second(40).unwrap();
     let job = after_all(&[
         Applied::Started(1),
-        Applied::Retried(ended(FailureReason::Disrupted, Counts::Disruption), next),
+        Applied::Retried(
+            Box::new(ended(FailureReason::Disrupted, Counts::Disruption)),
+            next,
+        ),
     ]);
     assert_eq!((status(&job).failures, status(&job).disruptions), (0, 1));
 }
@@ -149,7 +182,10 @@ fn who_leaves_the_queue_joins_it_anew() {
 #[test]
 fn a_pod_that_can_t_start_says_so() {
     let stuck = Waiting::new(WaitingReason::Unschedulable, "0/1 nodes are available");
-    let job = after_all(&[Applied::Started(1), Applied::GoesOn(Some(stuck), PodSeen::NotYet)]);
+    let job = after_all(&[
+        Applied::Started(1),
+        Applied::GoesOn(Some(stuck), PodSeen::NotYet),
+    ]);
     assert_eq!(status(&job).phase, Phase::Pending);
     assert_eq!(
         status(&job).message.as_deref(),
@@ -165,14 +201,24 @@ fn a_status_lists_the_last_ten_attempts() {
         .flat_map(|number| {
             [
                 Applied::Started(number),
-                Applied::Retried(ended(FailureReason::Disrupted, Counts::Disruption), next),
+                Applied::Retried(
+                    Box::new(ended(FailureReason::Disrupted, Counts::Disruption)),
+                    next,
+                ),
             ]
         })
         .collect();
     let job = after_all(&events);
-    let numbers: Vec<_> = status(&job).attempts.iter().map(|attempt| attempt.number).collect();
+    let numbers: Vec<_> = status(&job)
+        .attempts
+        .iter()
+        .map(|attempt| attempt.number)
+        .collect();
     assert_eq!(numbers, (3..=12).collect::<Vec<_>>());
-    assert_eq!((status(&job).attempts_started, status(&job).disruptions), (12, 12));
+    assert_eq!(
+        (status(&job).attempts_started, status(&job).disruptions),
+        (12, 12)
+    );
 }
 
 #[test]
@@ -186,8 +232,14 @@ fn a_foreign_object_in_the_way_is_a_condition() {
 #[test]
 fn a_void_job_is_done_and_has_no_output() {
     let job = after_all(&[Applied::Started(1), Applied::Void]);
-    assert_eq!(crate::job::state::JobState::of(&job), crate::job::state::JobState::Void);
-    assert_eq!(status(&job).attempts[0].outcome, Some(AttemptOutcome::Cancelled));
+    assert_eq!(
+        crate::job::state::JobState::of(&job),
+        crate::job::state::JobState::Void
+    );
+    assert_eq!(
+        status(&job).attempts[0].outcome,
+        Some(AttemptOutcome::Cancelled)
+    );
 }
 
 #[test]
@@ -195,8 +247,12 @@ fn more_memory_is_kept_for_the_attempts_that_follow() {
     let next = Timestamp::from_second(0).unwrap();
     let doubled = Box::new(Ended {
         next_memory_bytes: Some(2 << 30),
-        ..*ended(FailureReason::OutOfMemory, Counts::Failure)
+        ..ended(FailureReason::OutOfMemory, Counts::Failure)
     });
-    let job = after_all(&[Applied::Started(1), Applied::Retried(doubled, next), Applied::Started(2)]);
+    let job = after_all(&[
+        Applied::Started(1),
+        Applied::Retried(doubled, next),
+        Applied::Started(2),
+    ]);
     assert_eq!(status(&job).memory_limit_bytes, Some(2 << 30));
 }

@@ -52,7 +52,10 @@ fn the_higher_priority_goes_first_then_the_older() {
 
 #[test]
 fn what_runs_takes_room() {
-    let mut queue = snapshot(3, vec![candidate("a", "one", 0, 1), candidate("a", "two", 0, 2)]);
+    let mut queue = snapshot(
+        3,
+        vec![candidate("a", "one", 0, 1), candidate("a", "two", 0, 2)],
+    );
     queue.namespaces.insert("b".to_owned(), running(2));
     assert_eq!(started(&queue), ["a/one"]);
     queue.namespaces.insert("b".to_owned(), running(5));
@@ -65,7 +68,9 @@ fn what_runs_takes_room() {
 
 #[test]
 fn namespaces_share_whatever_their_ages() {
-    let mut candidates: Vec<_> = (0..10).map(|n| candidate("big", &n.to_string(), 0, n)).collect();
+    let mut candidates: Vec<_> = (0..10)
+        .map(|n| candidate("big", &n.to_string(), 0, n))
+        .collect();
     candidates.push(candidate("small", "only", 0, 100));
     assert_eq!(started(&snapshot(2, candidates)), ["big/0", "small/only"]);
 }
@@ -88,7 +93,11 @@ fn with_one_slot_the_namespace_that_was_served_longest_ago_is_next() {
 
 #[test]
 fn a_weight_is_a_share() {
-    let both = |namespace: &str| (0..6).map(|n| candidate(namespace, &n.to_string(), 0, n)).collect::<Vec<_>>();
+    let both = |namespace: &str| {
+        (0..6)
+            .map(|n| candidate(namespace, &n.to_string(), 0, n))
+            .collect::<Vec<_>>()
+    };
     let mut queue = snapshot(6, [both("double"), both("single")].concat());
     queue.namespaces.insert(
         "double".to_owned(),
@@ -101,12 +110,21 @@ fn a_weight_is_a_share() {
         },
     );
     let started = started(&queue);
-    assert_eq!(started.iter().filter(|uid| uid.starts_with("double")).count(), 4);
+    assert_eq!(
+        started
+            .iter()
+            .filter(|uid| uid.starts_with("double"))
+            .count(),
+        4
+    );
 }
 
 #[test]
 fn a_namespace_at_its_limit_says_so_and_blocks_nobody() {
-    let mut queue = snapshot(9, vec![candidate("a", "one", 0, 1), candidate("b", "two", 0, 2)]);
+    let mut queue = snapshot(
+        9,
+        vec![candidate("a", "one", 0, 1), candidate("b", "two", 0, 2)],
+    );
     queue.namespaces.insert(
         "a".to_owned(),
         NamespaceState {
@@ -119,7 +137,10 @@ fn a_namespace_at_its_limit_says_so_and_blocks_nobody() {
         },
     );
     let turns = admit(&queue);
-    assert_eq!(turns.get("a/one"), Some(&Turn::Wait(WaitingReason::NamespaceLimit)));
+    assert_eq!(
+        turns.get("a/one"),
+        Some(&Turn::Wait(WaitingReason::NamespaceLimit))
+    );
     assert_eq!(turns.get("b/two"), Some(&Turn::Now));
 }
 
@@ -146,7 +167,9 @@ fn a_namespace_can_cap_its_priorities() {
 fn without_limits_everybody_starts() {
     let queue = Snapshot {
         max_running: None,
-        candidates: (0..50).map(|n| candidate("a", &n.to_string(), 0, n)).collect(),
+        candidates: (0..50)
+            .map(|n| candidate("a", &n.to_string(), 0, n))
+            .collect(),
         ..Snapshot::default()
     };
     assert_eq!(started(&queue).len(), 50);
