@@ -135,3 +135,30 @@ func TestLinksBetweenPagesLead(t *testing.T) {
 		}
 	}
 }
+
+// The map of the tree names what is there.
+func TestTheMapLeads(t *testing.T) {
+	quoted := regexp.MustCompile("`([a-z0-9_-]+/[a-z0-9_./-]*|values.yaml)`")
+	checked := 0
+	for line := range strings.Lines(page(t, "../../CONTRIBUTING.md")) {
+		folder := ""
+		for _, match := range quoted.FindAllStringSubmatch(line, -1) {
+			path := match[1]
+			if strings.HasPrefix(line, "| `"+path) {
+				folder = path
+			}
+			checked++
+			if !exists(path) && !exists(folder+path) {
+				t.Errorf("CONTRIBUTING.md names %s, which is not there", path)
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d paths found", checked)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(filepath.Join("../..", path))
+	return err == nil
+}
