@@ -65,7 +65,7 @@ impl Problem {
                 "Nothing plays at this address. Check namespace, name and profile; \
                  an asset that is still being made appears here once it is Ready."
             }
-            Self::Gone => "This recording was withdrawn. It will not come back at this address.",
+            Self::Gone => "This recording was withdrawn.",
             Self::Private => {
                 "This recording is private. This version of Vessel serves public assets alone: \
                  set spec.visibility: Public on a new asset to play it without a signed URL."
