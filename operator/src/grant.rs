@@ -209,3 +209,6 @@ async fn finish<T: IntoResponse>(
     grants.metrics.process.granted(result);
     answer.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,3 +11,6 @@ mod view;
 pub use elect::{Elector, LeaderError};
 pub use rules::Timing;
 pub use view::LeaseView;
+
+#[cfg(test)]
+mod tests;

@@ -104,4 +104,18 @@ impl Settings {
     pub fn audience(&self) -> String {
         vessel_storage::grant::audience(&self.namespace, &self.release)
     }
+
+    /// The settings of a release `vessel` with an empty file.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.yaml");
+        std::fs::write(&config, "{}").unwrap();
+        let config = config.to_str().unwrap();
+        let line = ["run", "run", "--namespace=vessel", "--pod-name=a", "--config", config];
+        match Arguments::parse_from(line).command {
+            Command::Run(arguments) => Self::load(arguments).unwrap(),
+            Command::PutSample(_) => panic!("run was asked for"),
+        }
+    }
 }

@@ -124,12 +124,13 @@ impl GrantConfig {
     /// The names that the endpoint's certificate carries: the one that pods call it by, and
     /// its long form.
     pub fn hosts(&self) -> Vec<String> {
-        let host = url::Url::parse(&self.url).ok();
-        let host = host.and_then(|url| url.host_str().map(ToOwned::to_owned));
-        host.map_or_else(Vec::new, |host| {
-            let long = format!("{host}.cluster.local");
-            vec![host, long]
-        })
+        let url = url::Url::parse(&self.url).ok();
+        match url.as_ref().and_then(url::Url::host) {
+            Some(url::Host::Domain(host)) => vec![host.to_owned(), format!("{host}.cluster.local")],
+            Some(url::Host::Ipv4(address)) => vec![address.to_string()],
+            Some(url::Host::Ipv6(address)) => vec![address.to_string()],
+            None => Vec::new(),
+        }
     }
 }
 

@@ -28,6 +28,8 @@ const WHILE_WELL: Duration = Duration::from_secs(300);
 const WHILE_BROKEN: Duration = Duration::from_secs(20);
 /// Between two tries to write a status.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
+/// How far what a status says of sizes may lag behind.
+const FIGURES: Duration = Duration::from_secs(10);
 /// Longest that a probe may take.
 const PROBE: Duration = Duration::from_secs(30);
 
@@ -62,6 +64,8 @@ pub async fn cluster_uid(client: &kube::Client) -> Result<ClusterUid, ClusterErr
 pub async fn run(context: Arc<Context>, cluster: ClusterUid, stop: CancellationToken) {
     let stores: Api<DeserializeGuard<MediaStore>> = Api::all(context.client.clone());
     let changes = context.stores.changes();
+    // Sizes change with every publication; people read them less often.
+    let figures = context.stores.figures().then(|()| tokio::time::sleep(FIGURES));
     let prober = Arc::new(Prober {
         context,
         cluster,
@@ -69,6 +73,7 @@ pub async fn run(context: Arc<Context>, cluster: ClusterUid, stop: CancellationT
     });
     Controller::new(stores, watcher::Config::default())
         .reconcile_all_on(changes)
+        .reconcile_all_on(figures)
         .graceful_shutdown_on(async move { stop.cancelled().await })
         .run(reconcile, on_error, prober)
         .for_each(|_| async {})

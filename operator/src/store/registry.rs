@@ -2,6 +2,7 @@
 //!
 //! On every replica the registry follows the MediaStores and their credentials; what it says
 //! of readiness is what the leader's last probe wrote into the status, so replicas agree.
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use kube::ResourceExt;
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ struct Inner {
     wired: RwLock<BTreeMap<String, Arc<Wired>>>,
     published: RwLock<BTreeMap<String, Published>>,
     changes: watch::Sender<Known>,
+    figures: watch::Sender<()>,
 }
 
 /// How far the first look has come, and how often something changed since.
@@ -165,6 +167,7 @@ impl Default for Stores {
             wired: RwLock::default(),
             published: RwLock::default(),
             changes: watch::Sender::new(Known::default()),
+            figures: watch::Sender::new(()),
         }))
     }
 }
@@ -189,11 +192,17 @@ impl Stores {
 
     /// An item whenever a store has changed.
     pub fn changes(&self) -> impl Stream<Item = ()> + Send + 'static {
-        let receiver = self.0.changes.subscribe();
-        futures::stream::unfold(receiver, |mut receiver| async move {
-            receiver.changed().await.ok().map(|()| ((), receiver))
-        })
-        .boxed()
+        rings(self.0.changes.subscribe())
+    }
+
+    /// An item whenever what a store holds, or what waits to be swept there, has changed.
+    pub(super) fn figures(&self) -> impl Stream<Item = ()> + Send + 'static {
+        rings(self.0.figures.subscribe())
+    }
+
+    /// What waits to be swept in a store has changed.
+    pub fn figures_changed(&self) {
+        self.0.figures.send_replace(());
     }
 
     /// What is published in a store, as the committed jobs tell.
@@ -205,7 +214,12 @@ impl Stores {
     /// Tells what is published in every store: the sums over committed jobs that are not
     /// tombstoned. Stores that are not named hold nothing.
     pub fn set_published(&self, sums: BTreeMap<String, Published>) {
-        *self.0.published.write().unwrap_or_else(PoisonError::into_inner) = sums;
+        let mut published = self.0.published.write().unwrap_or_else(PoisonError::into_inner);
+        if *published != sums {
+            *published = sums;
+            drop(published);
+            self.figures_changed();
+        }
     }
 
     /// A store as it is written and wired, whether or not it works.
@@ -232,6 +246,13 @@ impl Stores {
         self.bump();
     }
 
+    /// A store in the state that a test wants.
+    #[cfg(test)]
+    pub(crate) fn put_for_tests(&self, handle: StoreHandle) {
+        let mut stores = self.0.stores.write().unwrap();
+        stores.insert(handle.name.clone(), Arc::new(handle));
+    }
+
     pub(super) fn remove(&self, name: &str) {
         let mut all = self.0.wired.write().unwrap_or_else(PoisonError::into_inner);
         all.remove(name);
@@ -253,8 +274,15 @@ impl Stores {
         stores.insert(handle.name.clone(), handle);
     }
 
-    /// Something about the stores has changed that their readers should look at.
-    pub fn bump(&self) {
+    fn bump(&self) {
         self.0.changes.send_modify(|known| known.revision += 1);
     }
+}
+
+/// An item for every change; several at once are one.
+fn rings<T: Send + Sync + 'static>(receiver: watch::Receiver<T>) -> BoxStream<'static, ()> {
+    futures::stream::unfold(receiver, |mut receiver| async move {
+        receiver.changed().await.ok().map(|()| ((), receiver))
+    })
+    .boxed()
 }

@@ -165,7 +165,7 @@ impl Sweeper {
         let waiting = i64::try_from(context.graves.waiting(name)).unwrap_or(i64::MAX);
         context.metrics.sweep.set_candidates(name, waiting);
         if context.graves.status(name) != before {
-            context.stores.bump();
+            context.stores.figures_changed();
         }
     }
 

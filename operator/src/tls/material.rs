@@ -6,7 +6,9 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use time::OffsetDateTime;
+use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 
 /// How long the authority lasts, in seconds: ten years. Pods hold it in their environment,
@@ -145,10 +147,18 @@ impl Material {
     }
 }
 
-fn name_of(name: &x509_parser::extensions::GeneralName<'_>) -> String {
+fn name_of(name: &GeneralName<'_>) -> String {
     match name {
-        x509_parser::extensions::GeneralName::DNSName(name) => (*name).to_owned(),
+        GeneralName::DNSName(name) => (*name).to_owned(),
+        GeneralName::IPAddress(octets) => address(octets).map_or_else(String::new, |ip| ip.to_string()),
         _ => String::new(),
+    }
+}
+
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    match octets.len() {
+        4 => <[u8; 4]>::try_from(octets).ok().map(IpAddr::from),
+        _ => <[u8; 16]>::try_from(octets).ok().map(IpAddr::from),
     }
 }
 
@@ -196,7 +206,7 @@ mod tests {
     #[test]
     fn a_certificate_is_renewed_a_month_before_its_end_by_the_same_authority() {
         let first = Material::new(&hosts(), day(0)).unwrap();
-        assert_eq!(first.renewed(&hosts(), day(59)).unwrap().is_some(), false);
+        assert!(first.renewed(&hosts(), day(59)).unwrap().is_none());
         let second = first.renewed(&hosts(), day(61)).unwrap().unwrap();
         assert_eq!(second.authority, first.authority);
         assert_ne!(second.certificate, first.certificate);
@@ -208,6 +218,15 @@ mod tests {
         let first = Material::new(&hosts(), day(0)).unwrap();
         let other = vec!["grant.example".to_owned()];
         assert!(first.renewed(&other, day(0)).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_certificate_for_the_hosts_that_are_asked_for_is_not_renewed() {
+        for host in ["vessel-operator.vessel.svc", "198.18.0.1", "fd00::1"] {
+            let hosts = vec![host.to_owned()];
+            let first = Material::new(&hosts, day(0)).unwrap();
+            assert!(first.renewed(&hosts, day(0)).unwrap().is_none(), "{host}");
+        }
     }
 
     #[test]

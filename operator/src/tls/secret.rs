@@ -18,6 +18,8 @@ use vessel_crds::labels::{MANAGED_BY, VESSEL};
 const SECRET: &str = "vessel-grant-tls";
 /// How often the end of the certificate is looked at.
 const LOOK: Duration = Duration::from_secs(3600);
+/// Shortest time between two looks.
+const PAUSE: Duration = Duration::from_secs(60);
 /// How often creating and reading may cross with another replica's before something is odd.
 const TRIES: usize = 5;
 
@@ -95,6 +97,8 @@ impl Certificate {
             if let Err(error) = self.refresh().await {
                 tracing::error!(%error, "the grant endpoint keeps its certificate");
             }
+            // Our own write comes back as a change: whatever it is, it makes no loop.
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
