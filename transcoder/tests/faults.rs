@@ -79,6 +79,14 @@ async fn another_object_at_a_key_of_ours_is_never_taken_for_ours() {
 }
 
 #[tokio::test]
+async fn what_the_bucket_acknowledges_is_what_was_sent() {
+    let execution = short().await;
+    execution.stub.with(|inner| inner.faults.put_garbled = 1);
+    let message = execution.fails(FailureReason::VerificationFailed).await;
+    assert!(message.contains("checksum"), "{message}");
+}
+
+#[tokio::test]
 async fn a_conflict_on_the_commit_is_repeated_and_a_lost_answer_is_harmless() {
     let execution = short().await;
     execution.stub.with(|inner| {

@@ -37,6 +37,8 @@ pub struct Faults {
     pub put_denied: u32,
     /// PUTs that are written and then answered 500.
     pub put_answer_lost: u32,
+    /// PUTs that are acknowledged with another checksum.
+    pub put_garbled: u32,
     /// PUTs of the commit that are answered 409.
     pub commit_conflict: u32,
     /// PUTs of the commit that are written and then answered 500.
@@ -349,7 +351,12 @@ fn put(inner: &mut Inner, key: &str, headers: &HeaderMap, body: Bytes) -> Respon
     if lost {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    ([("x-amz-checksum-sha256", checksum.to_owned())], "").into_response()
+    let acknowledged = if !is_commit && take(&mut inner.faults.put_garbled) {
+        Sha256::of(b"something else").base64()
+    } else {
+        checksum.to_owned()
+    };
+    ([("x-amz-checksum-sha256", acknowledged)], "").into_response()
 }
 
 fn head(inner: &Inner, key: &str) -> Response {
