@@ -104,6 +104,15 @@ impl SweepMetrics {
         }
     }
 
+    /// A store is gone: it has no state any more.
+    pub fn store_gone(&self, store: &str) {
+        let store = self.stores.label(store);
+        for gauge in [&self.last_success, &self.candidates, &self.halted] {
+            // What was never set can't be removed, which is as good.
+            let _ = gauge.remove_label_values(&[&store]);
+        }
+    }
+
     /// A sweep ended without an error at `seconds` since 1970.
     pub fn succeeded(&self, store: &str, seconds: i64) {
         let store = self.stores.label(store);

@@ -180,6 +180,7 @@ impl Follower {
         self.written.remove(name);
         self.stores.remove(name);
         self.metrics.stores.store_gone(name);
+        self.metrics.sweep.store_gone(name);
     }
 
     async fn synced(&self) {
