@@ -109,7 +109,7 @@ pub async fn apply(client: &Client, mut manifests: Vec<Manifest>) {
         for manifest in manifests {
             match apply_one(client, &manifest).await {
                 Ok(()) => {
-                    tracing::info!(name = %manifest.name, kind = ?manifest.kind, "applied a default")
+                    tracing::info!(name = %manifest.name, kind = ?manifest.kind, "applied a default");
                 }
                 Err(kube::Error::Api(status))
                     if (400..500).contains(&status.code) && status.code != 429 =>

@@ -11,7 +11,7 @@ use vessel_crds::schema;
 /// Between two looks while something is missing.
 const SOON: Duration = Duration::from_secs(2);
 /// Between two looks once all is well: an upgrade of the CRDs alone shows in five minutes.
-const LATER: Duration = Duration::from_secs(300);
+const LATER: Duration = Duration::from_mins(5);
 
 /// Whether the definitions are there, as the readiness probe tells it.
 pub type DefinitionsView = watch::Receiver<DefinitionsState>;

@@ -130,11 +130,11 @@ async fn on_source(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let answer = async {
+    let answer = Box::pin(async {
         let (execution, _) = admit::<serde_json::Value>(&grants, peer, request).await?;
         let grant: SourceGrant = source::grant(&grants, &execution).await?;
         Ok(axum::Json(grant))
-    };
+    });
     finish(&grants, answer).await
 }
 
@@ -143,11 +143,11 @@ async fn on_objects(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let answer = async {
+    let answer = Box::pin(async {
         let (execution, body) = admit::<ObjectsRequest>(&grants, peer, request).await?;
         let grant: ObjectsGrant = objects::grant(&grants, &execution, &body).await?;
         Ok(axum::Json(grant))
-    };
+    });
     finish(&grants, answer).await
 }
 
@@ -156,11 +156,11 @@ async fn on_commit(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let answer = async {
+    let answer = Box::pin(async {
         let (execution, body) = admit::<CommitRequest>(&grants, peer, request).await?;
         let grant: CommitGrant = commit::grant(&grants, &execution, &body).await?;
         Ok(axum::Json(grant))
-    };
+    });
     finish(&grants, answer).await
 }
 
@@ -169,11 +169,11 @@ async fn on_progress(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let answer = async {
+    let answer = Box::pin(async {
         let (execution, body) = admit::<Progress>(&grants, peer, request).await?;
         progress::record(&grants, &execution, &body).await?;
         Ok(StatusCode::NO_CONTENT)
-    };
+    });
     finish(&grants, answer).await
 }
 

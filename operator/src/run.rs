@@ -186,13 +186,13 @@ async fn follow_stores(context: &Context, definitions: DefinitionsView) {
     definitions::served(definitions).await;
     let namespace = context.settings.namespace.clone();
     let metrics = Arc::clone(&context.metrics);
-    store::follow(
+    let follow = store::follow(
         context.client.clone(),
         namespace,
         metrics,
         context.stores.clone(),
-    )
-    .await;
+    );
+    Box::pin(follow).await;
 }
 
 /// Waits for the lease, leads while it is held, and gives it back only once nothing runs
@@ -219,7 +219,7 @@ async fn lead(
     let done = CancellationToken::new();
     let keep = elector.keep(leadership, &done);
     let work = async {
-        let result = work(&context, definitions, &stop).await;
+        let result = Box::pin(work(&context, definitions, &stop)).await;
         done.cancel();
         result
     };

@@ -112,7 +112,14 @@ impl Settings {
         let config = folder.path().join("config.yaml");
         std::fs::write(&config, "{}").unwrap();
         let config = config.to_str().unwrap();
-        let line = ["run", "run", "--namespace=vessel", "--pod-name=a", "--config", config];
+        let line = [
+            "run",
+            "run",
+            "--namespace=vessel",
+            "--pod-name=a",
+            "--config",
+            config,
+        ];
         match Arguments::parse_from(line).command {
             Command::Run(arguments) => Self::load(arguments).unwrap(),
             Command::PutSample(_) => panic!("run was asked for"),

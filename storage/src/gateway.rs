@@ -96,7 +96,10 @@ fn program() -> io::Result<PathBuf> {
     }
     // Tests run from {target}/{profile}/deps.
     let test = std::env::current_exe()?;
-    let target = test.ancestors().nth(3).map_or_else(std::env::temp_dir, PathBuf::from);
+    let target = test
+        .ancestors()
+        .nth(3)
+        .map_or_else(std::env::temp_dir, PathBuf::from);
     let bin = target.join("tmp/bin");
     let program = bin.join("versitygw");
     let _one = BUILD.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,5 @@
 //! The S3 client against a real server: what the protocols rely on.
+#![cfg(test)]
 use reqwest::{Client, Method, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use vessel_storage::gateway::Gateway;
 use vessel_storage::grant::SignedRequest;
 use vessel_storage::key::Key;
 
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 
 fn key(name: &str) -> Key {
     Key::foreign(name)
@@ -19,7 +20,9 @@ fn key(name: &str) -> Key {
 
 async fn send(request: &SignedRequest, body: &[u8]) -> reqwest::Response {
     let method = Method::from_bytes(request.method.as_bytes()).unwrap();
-    let mut builder = Client::new().request(method, &request.url).body(body.to_vec());
+    let mut builder = Client::new()
+        .request(method, &request.url)
+        .body(body.to_vec());
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
     }
@@ -55,13 +58,28 @@ async fn a_compare_and_set_of_what_has_changed_or_gone_changes_nothing() {
     let gateway = Gateway::start().unwrap();
     let bucket = gateway.bucket().await.unwrap();
     let pointer = key("ptr/a.json");
-    assert_eq!(bucket.replace(&pointer, b"0".to_vec(), "\"x\"").await.unwrap(), Replacement::Changed);
+    assert_eq!(
+        bucket
+            .replace(&pointer, b"0".to_vec(), "\"x\"")
+            .await
+            .unwrap(),
+        Replacement::Changed
+    );
     let Creation::Created(first) = bucket.create(&pointer, b"1".to_vec()).await.unwrap() else {
         panic!("a new key");
     };
-    let second = bucket.replace(&pointer, b"2".to_vec(), &first).await.unwrap();
+    let second = bucket
+        .replace(&pointer, b"2".to_vec(), &first)
+        .await
+        .unwrap();
     assert!(matches!(second, Replacement::Replaced(_)));
-    assert_eq!(bucket.replace(&pointer, b"3".to_vec(), &first).await.unwrap(), Replacement::Changed);
+    assert_eq!(
+        bucket
+            .replace(&pointer, b"3".to_vec(), &first)
+            .await
+            .unwrap(),
+        Replacement::Changed
+    );
     let read = bucket.get_bytes(&pointer).await.unwrap().unwrap();
     assert_eq!(read.value, b"2");
     assert_eq!(second, Replacement::Replaced(read.etag));
@@ -75,7 +93,9 @@ async fn what_is_missing_is_an_answer_and_a_missing_bucket_an_error() {
     assert_eq!(bucket.head(&key("none")).await.unwrap(), None);
     let mut connection = gateway.connection("test-secret");
     connection.bucket = "another".to_owned();
-    let other = Bucket::connect(connection, Arc::new(Unobserved)).await.unwrap();
+    let other = Bucket::connect(connection, Arc::new(Unobserved))
+        .await
+        .unwrap();
     let error = other.get_bytes(&key("none")).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::NotFound, "{error}");
     let error = other.create(&key("x"), Vec::new()).await.unwrap_err();
@@ -92,7 +112,9 @@ async fn wrong_keys_are_denied_and_no_server_is_unavailable() {
     assert_eq!(error.class, ErrorClass::Denied, "{error}");
     let mut nowhere = gateway.connection("test-secret");
     nowhere.endpoint = Some("http://127.0.0.1:1".to_owned());
-    let nowhere = Bucket::connect(nowhere, Arc::new(Unobserved)).await.unwrap();
+    let nowhere = Bucket::connect(nowhere, Arc::new(Unobserved))
+        .await
+        .unwrap();
     let error = nowhere.get_bytes(&key("a")).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Unavailable, "{error}");
 }
@@ -109,8 +131,15 @@ async fn a_list_goes_on_over_its_pages_and_a_delete_names_what_is_gone() {
         }
     }
     let listed = bucket.list_all(&key("l/")).await.unwrap();
-    assert_eq!(listed.iter().map(|l| l.key.clone()).collect::<Vec<_>>(), keys);
-    assert!(listed.iter().all(|object| object.bytes == 2 && object.modified.is_some()));
+    assert_eq!(
+        listed.iter().map(|l| l.key.clone()).collect::<Vec<_>>(),
+        keys
+    );
+    assert!(
+        listed
+            .iter()
+            .all(|object| object.bytes == 2 && object.modified.is_some())
+    );
     let (some, rest) = keys.split_at(10);
     let deleted = bucket.delete(some).await.unwrap();
     assert_eq!((deleted.done.len(), deleted.failed.len()), (10, 0));
@@ -121,7 +150,8 @@ async fn a_list_goes_on_over_its_pages_and_a_delete_names_what_is_gone() {
 async fn the_server_tells_its_time() {
     let gateway = Gateway::start().unwrap();
     let bucket = gateway.bucket().await.unwrap();
-    let apart = bucket.server_time().await.unwrap().as_second() - jiff::Timestamp::now().as_second();
+    let apart =
+        bucket.server_time().await.unwrap().as_second() - jiff::Timestamp::now().as_second();
     assert!(apart.abs() <= 5, "{apart}");
 }
 
@@ -130,23 +160,42 @@ async fn a_granted_put_takes_exactly_what_was_declared_and_only_once() {
     let gateway = Gateway::start().unwrap();
     let bucket = gateway.bucket().await.unwrap();
     let body = b"segment";
-    let put = bucket.presign_put(&key("o/00001.m4s"), &terms(body), TTL).await.unwrap();
+    let put = bucket
+        .presign_put(&key("o/00001.m4s"), &terms(body), TTL)
+        .await
+        .unwrap();
     let signed: Vec<&str> = put.headers.keys().map(String::as_str).collect();
     assert_eq!(
         signed,
-        ["cache-control", "content-length", "content-type", "if-none-match", "x-amz-checksum-sha256"]
+        [
+            "cache-control",
+            "content-length",
+            "content-type",
+            "if-none-match",
+            "x-amz-checksum-sha256"
+        ]
     );
     assert_ne!(send(&put, b"another").await.status(), StatusCode::OK);
     assert_eq!(bucket.head(&key("o/00001.m4s")).await.unwrap(), None);
     assert_eq!(send(&put, body).await.status(), StatusCode::OK);
-    assert_eq!(send(&put, body).await.status(), StatusCode::PRECONDITION_FAILED);
+    assert_eq!(
+        send(&put, body).await.status(),
+        StatusCode::PRECONDITION_FAILED
+    );
     let mut bare = put.clone();
     bare.headers.remove("if-none-match");
     assert_eq!(send(&bare, body).await.status(), StatusCode::FORBIDDEN);
     let head = bucket.presign_head(&key("o/00001.m4s"), TTL).await.unwrap();
     let head = send(&head, b"").await;
-    let told = |name: &str| head.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
-    assert_eq!(told("x-amz-checksum-sha256"), Some(Sha256::of(body).base64()));
+    let told = |name: &str| {
+        head.headers()
+            .get(name)
+            .map(|v| v.to_str().unwrap().to_owned())
+    };
+    assert_eq!(
+        told("x-amz-checksum-sha256"),
+        Some(Sha256::of(body).base64())
+    );
     assert_eq!(told("content-type").as_deref(), Some("audio/mp4"));
     assert_eq!(told("cache-control").as_deref(), Some(IMMUTABLE));
 }
@@ -156,26 +205,44 @@ async fn a_granted_get_reads_that_version_and_ranges_of_it() {
     let gateway = Gateway::start().unwrap();
     let bucket = gateway.bucket().await.unwrap();
     let source = key("in/source");
-    bucket.create(&source, b"0123456789".to_vec()).await.unwrap();
+    bucket
+        .create(&source, b"0123456789".to_vec())
+        .await
+        .unwrap();
     let etag = bucket.head(&source).await.unwrap().unwrap().etag;
     let object = ObjectRef::from(&source);
     let mut get = bucket.presign_get(&object, Some(&etag), TTL).await.unwrap();
     assert_eq!(get.headers.keys().collect::<Vec<_>>(), ["if-match"]);
-    get.headers.insert("range".to_owned(), "bytes=2-4".to_owned());
+    get.headers
+        .insert("range".to_owned(), "bytes=2-4".to_owned());
     let part = send(&get, b"").await;
     assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
     assert_eq!(part.bytes().await.unwrap(), "234");
-    bucket.replace(&source, b"other".to_vec(), &etag).await.unwrap();
-    assert_eq!(send(&get, b"").await.status(), StatusCode::PRECONDITION_FAILED);
+    bucket
+        .replace(&source, b"other".to_vec(), &etag)
+        .await
+        .unwrap();
+    assert_eq!(
+        send(&get, b"").await.status(),
+        StatusCode::PRECONDITION_FAILED
+    );
 }
 
 #[tokio::test]
 async fn an_upload_url_takes_a_bare_put() {
     let gateway = Gateway::start().unwrap();
     let bucket = gateway.bucket().await.unwrap();
-    let upload = bucket.presign_upload(&key("in/a/1/source"), TTL).await.unwrap();
+    let upload = bucket
+        .presign_upload(&key("in/a/1/source"), TTL)
+        .await
+        .unwrap();
     assert!(upload.headers.is_empty(), "{:?}", upload.headers);
-    let put = Client::new().put(&upload.url).body("song").send().await.unwrap();
+    let put = Client::new()
+        .put(&upload.url)
+        .body("song")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(put.status(), StatusCode::OK);
     let head = bucket.head(&key("in/a/1/source")).await.unwrap().unwrap();
     assert_eq!(head.bytes, 4);

@@ -31,7 +31,7 @@ pub(super) fn attempt(chain: &Chain<'_>) -> Result<u32, Refused> {
     alive("TranscodeJob", *job)?;
     controlled("TranscodeJob", *job, *asset)?;
     alive("MediaAsset", *asset)?;
-    let number = number(*batch)?;
+    let number = number(batch)?;
     is_current(job, number)?;
     u32::try_from(number).map_err(|_| Refused::not_current("the attempt has no number"))
 }
@@ -69,7 +69,9 @@ fn is_current(job: &TranscodeJob, number: i32) -> Result<(), Refused> {
         return Err(Refused::not_current("the job has ended"));
     }
     if number > status.attempts_started {
-        return Err(Refused::unavailable("the attempt is being recorded; try again"));
+        return Err(Refused::unavailable(
+            "the attempt is being recorded; try again",
+        ));
     }
     let last = status.attempts.last();
     match last {
@@ -154,21 +156,39 @@ pub(super) mod tests {
     fn any_broken_link_means_that_the_pod_is_not_current() {
         type Change = fn(&mut [Value; 4]);
         let cases: [(&str, Change); 11] = [
-            ("a pod that goes", |all| all[0]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")),
-            ("a pod of nobody", |all| all[0]["metadata"]["ownerReferences"] = json!([])),
-            ("a pod of another Job", |all| all[0]["metadata"]["ownerReferences"][0]["uid"] = json!("x")),
-            ("a Job of the same name made again", |all| all[1]["metadata"]["uid"] = json!("x")),
-            ("a Job of somebody else", |all| all[1]["metadata"]["ownerReferences"][0]["uid"] = json!("x")),
-            ("a job that was recreated", |all| all[2]["metadata"]["uid"] = json!("x")),
-            ("a job that goes", |all| all[2]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")),
-            ("a job that has ended", |all| all[2]["status"]["phase"] = json!("Ready")),
+            ("a pod that goes", |all| {
+                all[0]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")
+            }),
+            ("a pod of nobody", |all| {
+                all[0]["metadata"]["ownerReferences"] = json!([])
+            }),
+            ("a pod of another Job", |all| {
+                all[0]["metadata"]["ownerReferences"][0]["uid"] = json!("x")
+            }),
+            ("a Job of the same name made again", |all| {
+                all[1]["metadata"]["uid"] = json!("x")
+            }),
+            ("a Job of somebody else", |all| {
+                all[1]["metadata"]["ownerReferences"][0]["uid"] = json!("x")
+            }),
+            ("a job that was recreated", |all| {
+                all[2]["metadata"]["uid"] = json!("x")
+            }),
+            ("a job that goes", |all| {
+                all[2]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")
+            }),
+            ("a job that has ended", |all| {
+                all[2]["status"]["phase"] = json!("Ready")
+            }),
             ("an attempt whose outcome is recorded", |all| {
                 all[2]["status"]["attempts"][1]["outcome"] = json!("Disrupted");
             }),
             ("an attempt before the current one", |all| {
                 all[1]["metadata"]["labels"]["vessel.media/attempt"] = json!("1");
             }),
-            ("an asset that goes", |all| all[3]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")),
+            ("an asset that goes", |all| {
+                all[3]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")
+            }),
         ];
         for (name, change) in cases {
             assert_eq!(judge(change), Err(RefusalReason::NotCurrent), "{name}");

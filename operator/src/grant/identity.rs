@@ -44,7 +44,11 @@ pub(super) async fn identify(
     let batch_name = batch_name.ok_or_else(|| Refused::not_current("no Job controls the pod"))?;
     let (batch, job, asset) = tokio::try_join!(
         get::<Job>(&grants.client, namespace, &batch_name),
-        get::<TranscodeJob>(&grants.client, namespace, label(&pod, labels::TRANSCODE_JOB)?),
+        get::<TranscodeJob>(
+            &grants.client,
+            namespace,
+            label(&pod, labels::TRANSCODE_JOB)?
+        ),
         get::<MediaAsset>(&grants.client, namespace, label(&pod, labels::ASSET)?),
     )?;
     let attempt = current::attempt(&Chain {
@@ -77,7 +81,9 @@ async fn review(client: &Client, claimed: &Claimed, audience: &str) -> Result<()
     let audiences = status.audiences.unwrap_or_default();
     let authenticated = status.authenticated == Some(true);
     if !authenticated || !audiences.iter().any(|one| one == audience) {
-        return Err(Refused::unauthenticated("the apiserver does not accept the token"));
+        return Err(Refused::unauthenticated(
+            "the apiserver does not accept the token",
+        ));
     }
     bound(&status.user.unwrap_or_default(), claimed)
 }
@@ -95,7 +101,9 @@ fn bound(user: &UserInfo, claimed: &Claimed) -> Result<(), Refused> {
     if holds {
         return Ok(());
     }
-    Err(Refused::unauthenticated("the token is not bound to the pod that it claims"))
+    Err(Refused::unauthenticated(
+        "the token is not bound to the pod that it claims",
+    ))
 }
 
 async fn get<K>(client: &Client, namespace: &str, name: &str) -> Result<K, Refused>
@@ -127,13 +135,19 @@ fn folder(job: &TranscodeJob, pod_uid: &str) -> Result<ExecutionFolder, Refused>
     }
     .key();
     if key != work.key {
-        return Err(Refused::not_current("spec.work.key does not belong to spec.work"));
+        return Err(Refused::not_current(
+            "spec.work.key does not belong to spec.work",
+        ));
     }
     let no_uid = |_| Refused::not_current("a UID of the chain can't be read");
     let folder = JobFolder {
         tree: work.visibility.into(),
         asset: work.asset_uid.parse::<AssetUid>().map_err(no_uid)?,
-        job: job.uid().unwrap_or_default().parse::<JobUid>().map_err(no_uid)?,
+        job: job
+            .uid()
+            .unwrap_or_default()
+            .parse::<JobUid>()
+            .map_err(no_uid)?,
     };
     Ok(folder.execution(pod_uid.parse::<PodUid>().map_err(no_uid)?))
 }

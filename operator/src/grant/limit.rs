@@ -60,7 +60,9 @@ mod tests {
     fn a_pod_that_calls_too_often_is_held_and_its_neighbour_is_not() {
         let limits = Limits::default();
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let allowed = (0..60).filter(|_| limits.check(address, "a").is_ok()).count();
+        let allowed = (0..60)
+            .filter(|_| limits.check(address, "a").is_ok())
+            .count();
         assert!((30..60).contains(&allowed), "{allowed}");
         assert!(limits.check(address, "b").is_ok());
     }
@@ -70,6 +72,6 @@ mod tests {
         let limits = Limits::default();
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let calls = (0..300).map(|n| limits.check(address, &n.to_string()));
-        assert!(calls.filter(Result::is_ok).count() < 300);
+        assert!(calls.flatten().count() < 300);
     }
 }

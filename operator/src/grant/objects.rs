@@ -55,13 +55,19 @@ fn check(request: &ObjectsRequest, max_objects: u32) -> Result<(), Refused> {
         let message = format!("{count} objects in one call: declare 1 to {MAX_OBJECTS}");
         return Err(Refused::invalid(message));
     }
-    request.objects.iter().try_for_each(|declared| check_one(declared, max_objects))
+    request
+        .objects
+        .iter()
+        .try_for_each(|declared| check_one(declared, max_objects))
 }
 
 fn check_one(declared: &ObjectDeclaration, max_objects: u32) -> Result<(), Refused> {
     let path = &declared.path;
     if declared.bytes > MAX_OBJECT_BYTES {
-        let message = format!("{path} has {} bytes: at most {MAX_OBJECT_BYTES}", declared.bytes);
+        let message = format!(
+            "{path} has {} bytes: at most {MAX_OBJECT_BYTES}",
+            declared.bytes
+        );
         return Err(Refused::invalid(message));
     }
     if let ObjectPath::Segment(_, number, _) = path
@@ -135,7 +141,11 @@ mod tests {
         assert_eq!(reason(vec![segment(); MAX_OBJECTS]), None);
         assert_eq!(reason(vec![segment(); MAX_OBJECTS + 1]), invalid);
         let cases = [
-            ("audio-64k/00001.m4s", MAX_OBJECT_BYTES + 1, ContentType::AudioMp4),
+            (
+                "audio-64k/00001.m4s",
+                MAX_OBJECT_BYTES + 1,
+                ContentType::AudioMp4,
+            ),
             ("audio-64k/01001.m4s", 1, ContentType::AudioMp4),
             ("audio-64k/00001.m4s", 1, ContentType::Json),
             ("master.m3u8", 1, ContentType::Json),

@@ -40,7 +40,10 @@ pub(super) async fn record(
     let jobs: Api<TranscodeJob> =
         Api::namespaced(grants.client.clone(), &job.namespace().unwrap_or_default());
     let params = PatchParams::apply(PROGRESS_MANAGER);
-    match jobs.patch_status(&job.name_any(), &params, &Patch::Apply(&body)).await {
+    match jobs
+        .patch_status(&job.name_any(), &params, &Patch::Apply(&body))
+        .await
+    {
         Ok(_) => Ok(()),
         // The leader has taken the fields over, or the job is gone: there is no progress to tell.
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
@@ -53,7 +56,10 @@ pub(super) async fn record(
 fn step(job: &TranscodeJob, progress: &Progress, now: Timestamp) -> Option<i32> {
     let percent = i32::from(progress.percent?).min(MOST);
     let reached = percent - percent % STEP;
-    let known = job.status.as_ref().and_then(|status| status.progress_percent);
+    let known = job
+        .status
+        .as_ref()
+        .and_then(|status| status.progress_percent);
     if reached < STEP || known.is_some_and(|known| reached <= known) {
         return None;
     }
@@ -66,7 +72,9 @@ fn step(job: &TranscodeJob, progress: &Progress, now: Timestamp) -> Option<i32> 
 /// When progress was last written.
 fn written(job: &TranscodeJob) -> Option<Timestamp> {
     let managers = job.metadata.managed_fields.as_ref()?;
-    let ours = managers.iter().find(|entry| entry.manager.as_deref() == Some(PROGRESS_MANAGER))?;
+    let ours = managers
+        .iter()
+        .find(|entry| entry.manager.as_deref() == Some(PROGRESS_MANAGER))?;
     ours.time.as_ref().map(|time| time.0)
 }
 
@@ -81,7 +89,8 @@ mod tests {
         let mut value = job();
         value["status"]["progressPercent"] = json!(known);
         if let Some(time) = written {
-            value["metadata"]["managedFields"] = json!([{"manager": PROGRESS_MANAGER, "time": time}]);
+            value["metadata"]["managedFields"] =
+                json!([{"manager": PROGRESS_MANAGER, "time": time}]);
         }
         let progress = Progress {
             stage: Stage::Encode,

@@ -31,11 +31,17 @@ pub(super) async fn grant(grants: &Grants, execution: &Execution) -> Result<Sour
     })?;
     let recorded = execution.job.spec.work.source_etag.as_ref();
     if recorded.is_some_and(|etag| *etag != head.etag) {
-        let message = format!("object {} is no longer the one that was recorded", object.key);
+        let message = format!(
+            "object {} is no longer the one that was recorded",
+            object.key
+        );
         return Err(Refused::new(RefusalReason::SourceChanged, message));
     }
     let ttl = grants.settings.grant.ttl();
-    let get = store.bucket.presign_get(&object, Some(&head.etag), ttl).await?;
+    let get = store
+        .bucket
+        .presign_get(&object, Some(&head.etag), ttl)
+        .await?;
     Ok(SourceGrant {
         get,
         bytes: head.bytes,

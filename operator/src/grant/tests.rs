@@ -54,18 +54,30 @@ impl Api {
 
     fn answer(&self, request: &Request<KubeBody>) -> http::Response<KubeBody> {
         let path = request.uri().path();
-        self.asked.lock().unwrap().push(format!("{} {}", request.method(), request.uri()));
+        self.asked
+            .lock()
+            .unwrap()
+            .push(format!("{} {}", request.method(), request.uri()));
         let found = if path.ends_with("/tokenreviews") {
-            Some(json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
-                "metadata": {}, "spec": {}, "status": *self.review.lock().unwrap()}))
+            Some(
+                json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
+                "metadata": {}, "spec": {}, "status": *self.review.lock().unwrap()}),
+            )
         } else {
-            self.objects.lock().unwrap().get(path.trim_end_matches("/status")).cloned()
+            self.objects
+                .lock()
+                .unwrap()
+                .get(path.trim_end_matches("/status"))
+                .cloned()
         };
         let missing = json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
             "status": "Failure", "message": "gone", "reason": "NotFound", "code": 404});
         let code = if found.is_some() { 200 } else { 404 };
         let body = serde_json::to_vec(&found.unwrap_or(missing)).unwrap();
-        http::Response::builder().status(code).body(KubeBody::from(body)).unwrap()
+        http::Response::builder()
+            .status(code)
+            .body(KubeBody::from(body))
+            .unwrap()
     }
 
     fn set(&self, path: &str, object: Value) {
@@ -150,7 +162,13 @@ impl Scene {
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router(self.grants.clone()).oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
-        (status, to_bytes(answer.into_body(), usize::MAX).await.unwrap().to_vec())
+        (
+            status,
+            to_bytes(answer.into_body(), usize::MAX)
+                .await
+                .unwrap()
+                .to_vec(),
+        )
     }
 
     async fn granted<T: DeserializeOwned>(&self, path: &str, body: Value) -> T {
@@ -180,10 +198,13 @@ impl Api {
         let mut asset = asset();
         asset["metadata"]["uid"] = json!(ASSET);
         self.set(ASSET_PATH, asset);
-        self.set("/api/v1/namespaces/music", json!({
-            "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
-            "metadata": {"name": "music"}
-        }));
+        self.set(
+            "/api/v1/namespaces/music",
+            json!({
+                "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+                "metadata": {"name": "music"}
+            }),
+        );
         *self.review.lock().unwrap() = json!({
             "authenticated": true, "audiences": [AUDIENCE],
             "user": {"username": "system:serviceaccount:music:default", "extra": {
@@ -207,16 +228,22 @@ fn handle(state: StoreState) -> StoreHandle {
 
 async fn send(request: &SignedRequest, body: &[u8]) -> (u16, Vec<u8>) {
     let method = request.method.parse().unwrap();
-    let mut builder = reqwest::Client::new().request(method, &request.url).body(body.to_vec());
+    let mut builder = reqwest::Client::new()
+        .request(method, &request.url)
+        .body(body.to_vec());
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
     }
     let answer = builder.send().await.unwrap();
-    (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
+    (
+        answer.status().as_u16(),
+        answer.bytes().await.unwrap().to_vec(),
+    )
 }
 
 fn declare(path: &str, body: &[u8], kind: ContentType) -> Value {
-    let object = json!({"path": path, "bytes": body.len(), "sha256": Sha256::of(body), "contentType": kind});
+    let object =
+        json!({"path": path, "bytes": body.len(), "sha256": Sha256::of(body), "contentType": kind});
     json!({"objects": [object]})
 }
 
@@ -232,11 +259,20 @@ async fn a_pod_reads_its_source_writes_its_objects_and_commits_once() {
     let declared = declare("manifest.json", manifest, ContentType::Json);
     let objects: ObjectsGrant = scene.granted(OBJECTS_PATH, declared).await;
     let put = &objects.objects[0].put;
-    assert!(put.url.contains(&format!("/vessel/pub/{ASSET}/{JOB}/{POD}/manifest.json")), "{}", put.url);
+    assert!(
+        put.url
+            .contains(&format!("/vessel/pub/{ASSET}/{JOB}/{POD}/manifest.json")),
+        "{}",
+        put.url
+    );
     assert_eq!(send(put, manifest).await.0, 200);
     let grant: CommitGrant = scene.granted(COMMIT_PATH, commit).await;
     let another = "x".repeat(grant.body.len());
-    assert_eq!(send(&grant.put, another.as_bytes()).await.0 / 100, 4, "only what was signed");
+    assert_eq!(
+        send(&grant.put, another.as_bytes()).await.0 / 100,
+        4,
+        "only what was signed"
+    );
     assert_eq!(send(&grant.put, grant.body.as_bytes()).await.0, 200);
     assert_eq!(send(&grant.put, grant.body.as_bytes()).await.0, 412);
     let (status, read) = send(&grant.get, b"").await;
@@ -244,7 +280,10 @@ async fn a_pod_reads_its_source_writes_its_objects_and_commits_once() {
     let Commit::Published(published) = serde_json::from_slice(&read).unwrap() else {
         panic!("a published commit");
     };
-    assert_eq!((published.pod_uid.to_string().as_str(), published.attempt), (POD, 2));
+    assert_eq!(
+        (published.pod_uid.to_string().as_str(), published.attempt),
+        (POD, 2)
+    );
 }
 
 /// R1, R2: what was fenced gets nothing, whatever it asks for.
@@ -263,7 +302,11 @@ async fn a_fenced_attempt_gets_nothing() {
         (COMMIT_PATH, commit),
         (PROGRESS_PATH, progress),
     ] {
-        assert_eq!(scene.refused(path, body).await, RefusalReason::NotCurrent, "{path}");
+        assert_eq!(
+            scene.refused(path, body).await,
+            RefusalReason::NotCurrent,
+            "{path}"
+        );
     }
 }
 
@@ -271,7 +314,10 @@ async fn a_fenced_attempt_gets_nothing() {
 async fn a_token_that_the_apiserver_refuses_reads_nothing_else() {
     let scene = Scene::new().await;
     *scene.api.review.lock().unwrap() = json!({"authenticated": false});
-    assert_eq!(scene.refused(SOURCE_PATH, json!({})).await, RefusalReason::Unauthenticated);
+    assert_eq!(
+        scene.refused(SOURCE_PATH, json!({})).await,
+        RefusalReason::Unauthenticated
+    );
     assert_eq!(scene.api.asked.lock().unwrap().len(), 1);
 }
 
@@ -280,7 +326,10 @@ async fn a_token_of_another_pod_is_refused() {
     let scene = Scene::new().await;
     let pods = "/user/extra/authentication.kubernetes.io~1pod-uid/0";
     *scene.api.review.lock().unwrap().pointer_mut(pods).unwrap() = json!(JOB);
-    assert_eq!(scene.refused(SOURCE_PATH, json!({})).await, RefusalReason::Unauthenticated);
+    assert_eq!(
+        scene.refused(SOURCE_PATH, json!({})).await,
+        RefusalReason::Unauthenticated
+    );
 }
 
 #[tokio::test]
@@ -289,17 +338,26 @@ async fn a_forged_job_is_refused() {
     let mut forged = job("\"e\"");
     forged["spec"]["work"]["encoding"] = json!({"audio": {"bitratesKbps": [128]}});
     scene.api.set(JOB_PATH, forged);
-    assert_eq!(scene.refused(SOURCE_PATH, json!({})).await, RefusalReason::NotCurrent);
+    assert_eq!(
+        scene.refused(SOURCE_PATH, json!({})).await,
+        RefusalReason::NotCurrent
+    );
 }
 
 #[tokio::test]
 async fn a_source_that_is_gone_or_another_one_is_told_apart() {
     let scene = Scene::new().await;
     scene.api.set(JOB_PATH, job("\"another\""));
-    assert_eq!(scene.refused(SOURCE_PATH, json!({})).await, RefusalReason::SourceChanged);
+    assert_eq!(
+        scene.refused(SOURCE_PATH, json!({})).await,
+        RefusalReason::SourceChanged
+    );
     let source = Key::foreign("samples/a.flac");
     scene.ready.bucket.delete(&[source]).await.unwrap();
-    assert_eq!(scene.refused(SOURCE_PATH, json!({})).await, RefusalReason::SourceNotFound);
+    assert_eq!(
+        scene.refused(SOURCE_PATH, json!({})).await,
+        RefusalReason::SourceNotFound
+    );
 }
 
 #[tokio::test]
@@ -309,17 +367,28 @@ async fn a_store_that_is_not_ready_is_a_wait() {
         reason: "StorageDenied".to_owned(),
         message: "no".to_owned(),
     };
-    scene.grants.stores.put_for_tests(handle(StoreState::NotReady(broken)));
-    assert_eq!(scene.refused(SOURCE_PATH, json!({})).await, RefusalReason::Unavailable);
+    scene
+        .grants
+        .stores
+        .put_for_tests(handle(StoreState::NotReady(broken)));
+    assert_eq!(
+        scene.refused(SOURCE_PATH, json!({})).await,
+        RefusalReason::Unavailable
+    );
 }
 
 #[tokio::test]
 async fn progress_is_written_by_its_own_manager() {
     let scene = Scene::new().await;
-    let (status, _) = scene.call(PROGRESS_PATH, json!({"stage": "Encode", "percent": 42})).await;
+    let (status, _) = scene
+        .call(PROGRESS_PATH, json!({"stage": "Encode", "percent": 42}))
+        .await;
     assert_eq!(status, 204);
     let asked = scene.api.asked.lock().unwrap().clone();
-    let writes: Vec<_> = asked.iter().filter(|line| line.starts_with("PATCH")).collect();
+    let writes: Vec<_> = asked
+        .iter()
+        .filter(|line| line.starts_with("PATCH"))
+        .collect();
     assert_eq!(writes.len(), 1);
     assert!(writes[0].contains("/status?") && writes[0].contains("fieldManager=vessel-progress"));
 }
@@ -327,7 +396,9 @@ async fn progress_is_written_by_its_own_manager() {
 #[tokio::test]
 async fn a_body_that_is_no_message_is_refused_before_the_apiserver_is_asked() {
     let scene = Scene::new().await;
-    let reason = scene.refused(OBJECTS_PATH, json!({"objects": [{"path": "../x"}]})).await;
+    let reason = scene
+        .refused(OBJECTS_PATH, json!({"objects": [{"path": "../x"}]}))
+        .await;
     assert_eq!(reason, RefusalReason::Invalid);
     assert!(scene.api.asked.lock().unwrap().is_empty());
 }

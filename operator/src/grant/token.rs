@@ -58,7 +58,9 @@ pub(super) fn claimed(
     audience: &str,
     now: Timestamp,
 ) -> Result<Claimed, Refused> {
-    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let header = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
     let token = header
         .and_then(|value| value.strip_prefix("Bearer "))
         .map(str::trim)
@@ -76,7 +78,9 @@ pub(super) fn claimed(
         return Err(Refused::unauthenticated(message));
     }
     if claims.exp <= now.as_second() {
-        return Err(Refused::unauthenticated("the token has expired: read its file again"));
+        return Err(Refused::unauthenticated(
+            "the token has expired: read its file again",
+        ));
     }
     let pod = claims.kubernetes.pod.ok_or_else(|| {
         Refused::unauthenticated("the token is not bound to a pod: use the projected one")
@@ -135,7 +139,10 @@ pub(super) mod tests {
     #[test]
     fn a_token_of_ours_names_its_pod() {
         let found = check(&format!("Bearer {}", token(&claims())), 1_999).unwrap();
-        assert_eq!((found.namespace.as_str(), found.pod_name.as_str()), ("music", "p"));
+        assert_eq!(
+            (found.namespace.as_str(), found.pod_name.as_str()),
+            ("music", "p")
+        );
         let single = with("/aud", json!(AUDIENCE));
         assert!(check(&format!("Bearer {}", token(&single)), 0).is_ok());
     }
@@ -145,10 +152,18 @@ pub(super) mod tests {
         let cases = [
             (String::new(), 0, "send Authorization"),
             ("Basic eDp5".to_owned(), 0, "send Authorization"),
-            (format!("Bearer {}", "x".repeat(20_000)), 0, "send Authorization"),
+            (
+                format!("Bearer {}", "x".repeat(20_000)),
+                0,
+                "send Authorization",
+            ),
             ("Bearer abc".to_owned(), 0, "no service account token"),
             ("Bearer a.b.c".to_owned(), 0, "no service account token"),
-            (format!("Bearer {}", token(&with("/aud", json!(["api"])))), 0, "another audience"),
+            (
+                format!("Bearer {}", token(&with("/aud", json!(["api"])))),
+                0,
+                "another audience",
+            ),
             (format!("Bearer {}", token(&claims())), 2_000, "expired"),
             (
                 format!("Bearer {}", token(&with("/kubernetes.io/pod", Value::Null))),

@@ -171,7 +171,9 @@ impl Elector {
     }
 
     async fn replace(&self, lease: &Lease) -> kube::Result<Lease> {
-        self.leases.replace(LEASE, &PostParams::default(), lease).await
+        self.leases
+            .replace(LEASE, &PostParams::default(), lease)
+            .await
     }
 
     fn taken(&self, lease: Lease) -> Lease {
@@ -181,6 +183,7 @@ impl Elector {
     /// Others take the lease no earlier than its length after the write that they saw, which
     /// was begun at `started`.
     fn tell(&self, lease: &Lease, started: Instant) {
-        self.view.renewed(rules::transitions(lease), started + self.timing.lease);
+        self.view
+            .renewed(rules::transitions(lease), started + self.timing.lease);
     }
 }

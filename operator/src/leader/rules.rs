@@ -43,7 +43,11 @@ impl Seen {
 
     /// Whether `holder` may take it: it is free, its own, or has not changed for too long.
     pub fn can_be_taken_by(&self, holder: &str, timing: Timing, now: Instant) -> bool {
-        let current = self.lease.spec.as_ref().and_then(|s| s.holder_identity.as_deref());
+        let current = self
+            .lease
+            .spec
+            .as_ref()
+            .and_then(|s| s.holder_identity.as_deref());
         match current {
             None | Some("") => true,
             Some(current) if current == holder => true,

@@ -30,7 +30,10 @@ async fn a_released_lease_passes_on_at_once_and_counts_a_transition() {
     first.keep(leadership, &stop).await.unwrap();
     let started = Instant::now();
     second.acquire().await;
-    assert!(started.elapsed() < TIMING.lease, "it need not wait for the end of the lease");
+    assert!(
+        started.elapsed() < TIMING.lease,
+        "it need not wait for the end of the lease"
+    );
     assert_eq!(view.transitions(), 1);
     assert_eq!(server.get(LEASE).unwrap()["spec"]["holderIdentity"], "b");
 }
@@ -70,7 +73,10 @@ async fn a_leader_that_cannot_renew_ends_before_another_can_lead() {
     let (first, view) = candidate(&server, "a");
     let leadership = first.acquire().await;
     server.die(Some(0), false);
-    let error = first.keep(leadership, &CancellationToken::new()).await.unwrap_err();
+    let error = first
+        .keep(leadership, &CancellationToken::new())
+        .await
+        .unwrap_err();
     assert!(matches!(error, LeaderError::RenewalMissed(..)), "{error}");
     assert!(view.left() > Duration::ZERO);
 }
@@ -80,7 +86,13 @@ async fn a_leader_whose_lease_was_taken_ends() {
     let server = ApiServer::default();
     let (first, _) = candidate(&server, "a");
     let leadership = first.acquire().await;
-    server.change(LEASE, &json!({"spec": {"holderIdentity": "b", "leaseTransitions": 1}}));
-    let error = first.keep(leadership, &CancellationToken::new()).await.unwrap_err();
+    server.change(
+        LEASE,
+        &json!({"spec": {"holderIdentity": "b", "leaseTransitions": 1}}),
+    );
+    let error = first
+        .keep(leadership, &CancellationToken::new())
+        .await
+        .unwrap_err();
     assert!(matches!(error, LeaderError::Taken(holder) if holder == "b"));
 }

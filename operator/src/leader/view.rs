@@ -21,7 +21,9 @@ impl LeaseView {
     /// How long nobody else can lead. A call that may take longer must not be begun.
     pub fn left(&self) -> Duration {
         let until = self.held().until;
-        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+        until.map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        })
     }
 
     /// The lease was acquired or renewed: nobody else takes it before `until`.

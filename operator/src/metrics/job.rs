@@ -1,14 +1,12 @@
 //! Assets, jobs and the queue.
 use super::names::Names;
 use super::{MetricsError, histogram, opts, register};
-use prometheus::{
-    HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-};
+use prometheus::{HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use vessel_crds::Phase;
 use vessel_crds::reason::{FailureReason, WaitingReason};
 use vessel_crds::transcode_job::AttemptOutcome;
-use vessel_crds::Phase;
 
 /// Seconds a job waits or an asset takes: from a moment to half a day.
 const WAITS: &[f64] = &[
@@ -125,23 +123,74 @@ impl JobMetrics {
             register(leader, IntCounterVec::new(opts(name, help), labels))
         };
         let seconds = |name, help, labels: &[&str]| {
-            register(leader, HistogramVec::new(histogram(name, help, WAITS), labels))
+            register(
+                leader,
+                HistogramVec::new(histogram(name, help, WAITS), labels),
+            )
         };
         let metrics = Self {
             assets: gauge("vessel_assets", "MediaAssets by phase.", &["phase"])?,
-            jobs: gauge("vessel_jobs", "TranscodeJobs by profile and phase.", &["profile", "phase"])?,
-            depth: gauge("vessel_queue_depth", "TranscodeJobs that wait for a slot.", &["profile"])?,
-            waiting: gauge("vessel_jobs_waiting", "TranscodeJobs that wait, by cause.", &["profile", "cause"])?,
-            oldest: gauge("vessel_queue_oldest_seconds", "Age of the job that has waited longest for a slot.", &["profile"])?,
-            limit: register(leader, IntGauge::new("vessel_concurrency_limit", "Jobs that may run at once; 0 is no limit."))?,
-            in_use: register(leader, IntGauge::new("vessel_concurrency_in_use", "Jobs that run."))?,
-            attempts: counter("vessel_job_attempts_total", "Attempts that ended.", &["profile", "outcome", "reason"])?,
-            queue_seconds: seconds("vessel_job_queue_seconds", "Time from joining the queue to the start of the attempt.", &["profile"])?,
-            duration: seconds("vessel_job_duration_seconds", "Time from the start of an attempt to its end.", &["profile", "outcome"])?,
-            ready: seconds("vessel_asset_ready_seconds", "Time from the creation of an asset, or the arrival of its upload, to Ready.", &["profile"])?,
+            jobs: gauge(
+                "vessel_jobs",
+                "TranscodeJobs by profile and phase.",
+                &["profile", "phase"],
+            )?,
+            depth: gauge(
+                "vessel_queue_depth",
+                "TranscodeJobs that wait for a slot.",
+                &["profile"],
+            )?,
+            waiting: gauge(
+                "vessel_jobs_waiting",
+                "TranscodeJobs that wait, by cause.",
+                &["profile", "cause"],
+            )?,
+            oldest: gauge(
+                "vessel_queue_oldest_seconds",
+                "Age of the job that has waited longest for a slot.",
+                &["profile"],
+            )?,
+            limit: register(
+                leader,
+                IntGauge::new(
+                    "vessel_concurrency_limit",
+                    "Jobs that may run at once; 0 is no limit.",
+                ),
+            )?,
+            in_use: register(
+                leader,
+                IntGauge::new("vessel_concurrency_in_use", "Jobs that run."),
+            )?,
+            attempts: counter(
+                "vessel_job_attempts_total",
+                "Attempts that ended.",
+                &["profile", "outcome", "reason"],
+            )?,
+            queue_seconds: seconds(
+                "vessel_job_queue_seconds",
+                "Time from joining the queue to the start of the attempt.",
+                &["profile"],
+            )?,
+            duration: seconds(
+                "vessel_job_duration_seconds",
+                "Time from the start of an attempt to its end.",
+                &["profile", "outcome"],
+            )?,
+            ready: seconds(
+                "vessel_asset_ready_seconds",
+                "Time from the creation of an asset, or the arrival of its upload, to Ready.",
+                &["profile"],
+            )?,
             uploads: counter("vessel_uploads_total", "Uploads that ended.", &["result"])?,
-            uploads_awaiting: register(leader, IntGauge::new("vessel_uploads_awaiting", "Uploads that are awaited."))?,
-            publishes: counter("vessel_publishes_total", "Renditions that were put into a pointer, or were not.", &["result"])?,
+            uploads_awaiting: register(
+                leader,
+                IntGauge::new("vessel_uploads_awaiting", "Uploads that are awaited."),
+            )?,
+            publishes: counter(
+                "vessel_publishes_total",
+                "Renditions that were put into a pointer, or were not.",
+                &["result"],
+            )?,
             profiles: Names::default(),
         };
         metrics.start_at_zero();
@@ -203,11 +252,15 @@ impl JobMetrics {
             let key = |kind| (profile.clone(), kind);
             for phase in Phase::ALL {
                 let count = jobs.get(&(profile.clone(), phase)).copied().unwrap_or(0);
-                self.jobs.with_label_values(&[profile.as_str(), phase.as_str()]).set(count);
+                self.jobs
+                    .with_label_values(&[profile.as_str(), phase.as_str()])
+                    .set(count);
             }
             for cause in WaitingReason::ALL {
                 let count = waiting.get(&(profile.clone(), cause)).copied().unwrap_or(0);
-                self.waiting.with_label_values(&[profile.as_str(), cause.as_str()]).set(count);
+                self.waiting
+                    .with_label_values(&[profile.as_str(), cause.as_str()])
+                    .set(count);
             }
             let of_profile = [profile.as_str()];
             let count = depth.get(&key(())).copied().unwrap_or(0);
@@ -228,20 +281,28 @@ impl JobMetrics {
         let profile = self.profiles.label(profile);
         let word = outcome_label(outcome);
         let reason = reason.map_or(NO_REASON, FailureReason::as_str);
-        self.attempts.with_label_values(&[profile.as_str(), word, reason]).inc();
-        self.duration.with_label_values(&[profile.as_str(), word]).observe(took.as_secs_f64());
+        self.attempts
+            .with_label_values(&[profile.as_str(), word, reason])
+            .inc();
+        self.duration
+            .with_label_values(&[profile.as_str(), word])
+            .observe(took.as_secs_f64());
     }
 
     /// An attempt has started after waiting in the queue.
     pub fn attempt_started(&self, profile: &str, waited: Duration) {
         let profile = self.profiles.label(profile);
-        self.queue_seconds.with_label_values(&[profile]).observe(waited.as_secs_f64());
+        self.queue_seconds
+            .with_label_values(&[profile])
+            .observe(waited.as_secs_f64());
     }
 
     /// An asset has become Ready with this profile.
     pub fn asset_ready(&self, profile: &str, took: Duration) {
         let profile = self.profiles.label(profile);
-        self.ready.with_label_values(&[profile]).observe(took.as_secs_f64());
+        self.ready
+            .with_label_values(&[profile])
+            .observe(took.as_secs_f64());
     }
 
     /// An awaited upload has ended.
@@ -266,7 +327,9 @@ impl JobMetrics {
     ) -> BTreeMap<(String, K), i64> {
         let mut sums = BTreeMap::new();
         for ((profile, kind), count) in counts {
-            *sums.entry((self.profiles.label(profile), kind)).or_default() += count;
+            *sums
+                .entry((self.profiles.label(profile), kind))
+                .or_default() += count;
         }
         sums
     }

@@ -47,7 +47,9 @@ where
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await;
-            let code = answer.as_ref().map_or("error", |a| class(a.status().as_u16()));
+            let code = answer
+                .as_ref()
+                .map_or("error", |a| class(a.status().as_u16()));
             metrics.process.kube_request(verb, code);
             answer
         })
@@ -78,7 +80,10 @@ mod tests {
     #[test]
     fn a_watch_is_no_get() {
         assert_eq!(verb(&Method::GET, "limit=500"), "get");
-        assert_eq!(verb(&Method::GET, "&watch=true&timeoutSeconds=290"), "watch");
+        assert_eq!(
+            verb(&Method::GET, "&watch=true&timeoutSeconds=290"),
+            "watch"
+        );
         assert_eq!(verb(&Method::PATCH, "fieldManager=x"), "patch");
     }
 }

@@ -4,7 +4,9 @@ use prometheus::{HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use std::time::Duration;
 use vessel_storage::grant::RefusalReason;
 
-const RECONCILES: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1., 2.5, 5., 10., 30.];
+const RECONCILES: &[f64] = &[
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1., 2.5, 5., 10., 30.,
+];
 
 /// This process.
 #[derive(Debug)]
@@ -128,18 +130,46 @@ impl ProcessMetrics {
             .with_label_values(&[env!("CARGO_PKG_VERSION"), revision])
             .set(1);
         let metrics = Self {
-            duration: register(every, HistogramVec::new(
-                histogram("vessel_reconcile_duration_seconds", "How long a reconciliation took.", RECONCILES),
-                &["controller"],
-            ))?,
-            errors: counter("vessel_reconcile_errors_total", "Reconciliations that failed.", &["controller", "class"])?,
-            grants: counter("vessel_grants_total", "Calls of pods to the grant endpoint.", &["result"])?,
-            kube: counter("vessel_kube_requests_total", "Requests to the apiserver.", &["verb", "code"])?,
-            leader: register(every, IntGauge::new("vessel_leader", "1 on the replica that holds the lease."))?,
-            certificate: register(every, IntGaugeVec::new(
-                opts("vessel_certificate_expiry_timestamp_seconds", "When a certificate ends."),
-                &["use"],
-            ))?,
+            duration: register(
+                every,
+                HistogramVec::new(
+                    histogram(
+                        "vessel_reconcile_duration_seconds",
+                        "How long a reconciliation took.",
+                        RECONCILES,
+                    ),
+                    &["controller"],
+                ),
+            )?,
+            errors: counter(
+                "vessel_reconcile_errors_total",
+                "Reconciliations that failed.",
+                &["controller", "class"],
+            )?,
+            grants: counter(
+                "vessel_grants_total",
+                "Calls of pods to the grant endpoint.",
+                &["result"],
+            )?,
+            kube: counter(
+                "vessel_kube_requests_total",
+                "Requests to the apiserver.",
+                &["verb", "code"],
+            )?,
+            leader: register(
+                every,
+                IntGauge::new("vessel_leader", "1 on the replica that holds the lease."),
+            )?,
+            certificate: register(
+                every,
+                IntGaugeVec::new(
+                    opts(
+                        "vessel_certificate_expiry_timestamp_seconds",
+                        "When a certificate ends.",
+                    ),
+                    &["use"],
+                ),
+            )?,
         };
         metrics.start_at_zero();
         Ok(metrics)
@@ -148,19 +178,24 @@ impl ProcessMetrics {
     fn start_at_zero(&self) {
         for controller in Controller::ALL {
             for class in ReconcileErrorClass::ALL {
-                self.errors.with_label_values(&[controller.as_str(), class.as_str()]);
+                self.errors
+                    .with_label_values(&[controller.as_str(), class.as_str()]);
             }
         }
-        self.grants.with_label_values(&[GrantResult::Granted.as_str()]);
+        self.grants
+            .with_label_values(&[GrantResult::Granted.as_str()]);
         for reason in REFUSALS {
-            self.grants.with_label_values(&[GrantResult::Refused(reason).as_str()]);
+            self.grants
+                .with_label_values(&[GrantResult::Refused(reason).as_str()]);
         }
     }
 
     /// A reconciliation took that long.
     pub fn reconciled(&self, controller: Controller, took: Duration) {
         let labels = [controller.as_str()];
-        self.duration.with_label_values(&labels).observe(took.as_secs_f64());
+        self.duration
+            .with_label_values(&labels)
+            .observe(took.as_secs_f64());
     }
 
     /// A reconciliation failed.

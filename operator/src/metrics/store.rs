@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use vessel_storage::bucket::{Code, Observe, Op};
 
-const ANSWERS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1., 2.5, 5., 10., 30.];
+const ANSWERS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1., 2.5, 5., 10., 30.,
+];
 
 /// Buckets.
 #[derive(Debug)]
@@ -45,21 +47,49 @@ impl StoreMetrics {
             register(leader, IntGaugeVec::new(opts(name, help), labels))
         };
         Ok(Self {
-            ready: state("vessel_store_ready", "1 while a store's last probe succeeded.", &["store"])?,
-            bytes: state("vessel_storage_bytes", "Bytes in a store.", &["store", "class"])?,
-            objects: state("vessel_storage_objects", "Objects in a store.", &["store", "class"])?,
-            requests: register(every, IntCounterVec::new(
-                opts("vessel_store_requests_total", "Requests to a store."),
-                &["store", "op", "code"],
-            ))?,
-            duration: register(every, HistogramVec::new(
-                histogram("vessel_store_request_duration_seconds", "How long a store took to answer, retries included.", ANSWERS),
-                &["op"],
-            ))?,
-            written: register(every, IntCounterVec::new(
-                opts("vessel_store_written_bytes_total", "Bytes of documents that the operator wrote."),
+            ready: state(
+                "vessel_store_ready",
+                "1 while a store's last probe succeeded.",
                 &["store"],
-            ))?,
+            )?,
+            bytes: state(
+                "vessel_storage_bytes",
+                "Bytes in a store.",
+                &["store", "class"],
+            )?,
+            objects: state(
+                "vessel_storage_objects",
+                "Objects in a store.",
+                &["store", "class"],
+            )?,
+            requests: register(
+                every,
+                IntCounterVec::new(
+                    opts("vessel_store_requests_total", "Requests to a store."),
+                    &["store", "op", "code"],
+                ),
+            )?,
+            duration: register(
+                every,
+                HistogramVec::new(
+                    histogram(
+                        "vessel_store_request_duration_seconds",
+                        "How long a store took to answer, retries included.",
+                        ANSWERS,
+                    ),
+                    &["op"],
+                ),
+            )?,
+            written: register(
+                every,
+                IntCounterVec::new(
+                    opts(
+                        "vessel_store_written_bytes_total",
+                        "Bytes of documents that the operator wrote.",
+                    ),
+                    &["store"],
+                ),
+            )?,
             stores: Names::default(),
         })
     }
@@ -70,7 +100,8 @@ impl StoreMetrics {
         self.written.with_label_values(&[&store]);
         for op in Op::ALL {
             for code in Code::ALL {
-                self.requests.with_label_values(&[store.as_str(), op.as_str(), code.as_str()]);
+                self.requests
+                    .with_label_values(&[store.as_str(), op.as_str(), code.as_str()]);
             }
         }
     }
@@ -122,10 +153,17 @@ impl Observe for StoreObserver {
         let stores = &self.metrics.stores;
         let labels = [self.store.as_str(), op.as_str(), code.as_str()];
         stores.requests.with_label_values(&labels).inc();
-        stores.duration.with_label_values(&[op.as_str()]).observe(elapsed.as_secs_f64());
+        stores
+            .duration
+            .with_label_values(&[op.as_str()])
+            .observe(elapsed.as_secs_f64());
     }
 
     fn wrote(&self, bytes: u64) {
-        self.metrics.stores.written.with_label_values(&[&self.store]).inc_by(bytes);
+        self.metrics
+            .stores
+            .written
+            .with_label_values(&[&self.store])
+            .inc_by(bytes);
     }
 }

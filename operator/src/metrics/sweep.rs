@@ -1,6 +1,6 @@
 //! The sweep.
-use super::{MetricsError, opts, register};
 use super::names::Names;
+use super::{MetricsError, opts, register};
 use prometheus::{IntCounterVec, IntGaugeVec, Registry};
 use vessel_storage::tombstone::Cause;
 
@@ -75,18 +75,33 @@ const CAUSES: [Cause; 4] = [
 
 impl SweepMetrics {
     pub(super) fn new(leader: &Registry) -> Result<Self, MetricsError> {
-        let gauge = |name, help| {
-            register(leader, IntGaugeVec::new(opts(name, help), &["store"]))
-        };
+        let gauge = |name, help| register(leader, IntGaugeVec::new(opts(name, help), &["store"]));
         let counter = |name, help, label| {
-            register(leader, IntCounterVec::new(opts(name, help), &["store", label]))
+            register(
+                leader,
+                IntCounterVec::new(opts(name, help), &["store", label]),
+            )
         };
         Ok(Self {
-            last_success: gauge("vessel_sweep_last_success_timestamp_seconds", "When a sweep last ended without an error.")?,
+            last_success: gauge(
+                "vessel_sweep_last_success_timestamp_seconds",
+                "When a sweep last ended without an error.",
+            )?,
             candidates: gauge("vessel_sweep_candidates", "Tombstones that wait.")?,
-            halted: gauge("vessel_sweep_halted", "1 while the sweep stands still and wants somebody to look.")?,
-            deleted: counter("vessel_sweep_deleted_bytes_total", "Bytes that were freed, by what had killed them.", "class")?,
-            errors: counter("vessel_sweep_errors_total", "What stopped a sweep, or a part of it.", "reason")?,
+            halted: gauge(
+                "vessel_sweep_halted",
+                "1 while the sweep stands still and wants somebody to look.",
+            )?,
+            deleted: counter(
+                "vessel_sweep_deleted_bytes_total",
+                "Bytes that were freed, by what had killed them.",
+                "class",
+            )?,
+            errors: counter(
+                "vessel_sweep_errors_total",
+                "What stopped a sweep, or a part of it.",
+                "reason",
+            )?,
             stores: Names::default(),
         })
     }
@@ -97,10 +112,12 @@ impl SweepMetrics {
         self.halted.with_label_values(&[&store]);
         self.candidates.with_label_values(&[&store]);
         for cause in CAUSES {
-            self.deleted.with_label_values(&[store.as_str(), class(cause)]);
+            self.deleted
+                .with_label_values(&[store.as_str(), class(cause)]);
         }
         for reason in SweepErrorReason::ALL {
-            self.errors.with_label_values(&[store.as_str(), reason.as_str()]);
+            self.errors
+                .with_label_values(&[store.as_str(), reason.as_str()]);
         }
     }
 
@@ -130,7 +147,9 @@ impl SweepMetrics {
     /// A part of a sweep failed.
     pub fn error(&self, store: &str, reason: SweepErrorReason) {
         let store = self.stores.label(store);
-        self.errors.with_label_values(&[store.as_str(), reason.as_str()]).inc();
+        self.errors
+            .with_label_values(&[store.as_str(), reason.as_str()])
+            .inc();
     }
 
     /// Tombstones that wait.
@@ -142,6 +161,8 @@ impl SweepMetrics {
     /// Bytes were freed.
     pub fn deleted(&self, store: &str, cause: Cause, bytes: u64) {
         let store = self.stores.label(store);
-        self.deleted.with_label_values(&[store.as_str(), class(cause)]).inc_by(bytes);
+        self.deleted
+            .with_label_values(&[store.as_str(), class(cause)])
+            .inc_by(bytes);
     }
 }

@@ -9,7 +9,9 @@ use vessel_storage::order::SandboxMode;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It is not there, or may not be read.
-    #[error("{path} can't be read: mount the ConfigMap vessel-config there, or name the file with --config")]
+    #[error(
+        "{path} can't be read: mount the ConfigMap vessel-config there, or name the file with --config"
+    )]
     Read {
         /// The file.
         path: String,
@@ -180,7 +182,11 @@ pub struct TranscoderConfig {
 impl Default for TranscoderConfig {
     fn default() -> Self {
         Self {
-            image: concat!("docker.io/vesselmedia/transcoder:", env!("CARGO_PKG_VERSION")).to_owned(),
+            image: concat!(
+                "docker.io/vesselmedia/transcoder:",
+                env!("CARGO_PKG_VERSION")
+            )
+            .to_owned(),
             image_pull_policy: PullPolicy::default(),
             image_pull_secrets: Vec::new(),
             scratch_bytes: 6 << 30,

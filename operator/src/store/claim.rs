@@ -126,9 +126,18 @@ mod tests {
             other => format!("{other:?}"),
         };
         assert_eq!(decide(None, &claimant(None, None)), Decision::Create);
-        assert_eq!(refused(decide(None, &claimant(None, Some(store)))), "ClaimMissing");
-        assert_eq!(decide(Some(&claim(here)), &claimant(None, None)), Decision::Ours(store));
-        assert_eq!(refused(decide(Some(&claim(there)), &claimant(None, None))), "ClaimedByOther");
+        assert_eq!(
+            refused(decide(None, &claimant(None, Some(store)))),
+            "ClaimMissing"
+        );
+        assert_eq!(
+            decide(Some(&claim(here)), &claimant(None, None)),
+            Decision::Ours(store)
+        );
+        assert_eq!(
+            refused(decide(Some(&claim(there)), &claimant(None, None))),
+            "ClaimedByOther"
+        );
         assert_eq!(
             decide(Some(&claim(there)), &claimant(Some(there), None)),
             Decision::TakeOver(store)

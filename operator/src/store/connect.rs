@@ -65,7 +65,9 @@ pub(super) async fn wire(
         NotReady::new("InvalidSettings", error.to_string())
     };
     let observer = StoreObserver::new(Arc::clone(metrics), store);
-    let bucket = Bucket::connect(connection.clone(), observer).await.map_err(invalid)?;
+    let bucket = Bucket::connect(connection.clone(), observer)
+        .await
+        .map_err(invalid)?;
     let upload = match presign_endpoint {
         None => bucket.clone(),
         Some(endpoint) => {
@@ -73,7 +75,9 @@ pub(super) async fn wire(
                 endpoint: Some(endpoint.clone()),
                 ..connection.clone()
             };
-            Bucket::connect(public, Arc::new(Unobserved)).await.map_err(invalid)?
+            Bucket::connect(public, Arc::new(Unobserved))
+                .await
+                .map_err(invalid)?
         }
     };
     Ok(Wire {
@@ -121,6 +125,10 @@ mod tests {
         .unwrap();
         let not_ready = connection(&spec, None, "vessel").unwrap_err();
         assert_eq!(not_ready.reason, "CredentialsMissing");
-        assert!(not_ready.message.contains("Secret keys in namespace vessel"));
+        assert!(
+            not_ready
+                .message
+                .contains("Secret keys in namespace vessel")
+        );
     }
 }

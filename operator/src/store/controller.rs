@@ -23,7 +23,7 @@ use vessel_storage::bucket::Connection;
 use vessel_storage::uid::ClusterUid;
 
 /// Between two probes of a store that works.
-const WHILE_WELL: Duration = Duration::from_secs(300);
+const WHILE_WELL: Duration = Duration::from_mins(5);
 /// Between two probes of a store that does not.
 const WHILE_BROKEN: Duration = Duration::from_secs(20);
 /// Between two tries to write a status.
@@ -65,7 +65,10 @@ pub async fn run(context: Arc<Context>, cluster: ClusterUid, stop: CancellationT
     let stores: Api<DeserializeGuard<MediaStore>> = Api::all(context.client.clone());
     let changes = context.stores.changes();
     // Sizes change with every publication; people read them less often.
-    let figures = context.stores.figures().then(|()| tokio::time::sleep(FIGURES));
+    let figures = context
+        .stores
+        .figures()
+        .then(|()| tokio::time::sleep(FIGURES));
     let prober = Arc::new(Prober {
         context,
         cluster,
@@ -112,12 +115,12 @@ async fn reconcile(
     let Some(wired) = prober.context.stores.wired(&name) else {
         return Ok(Action::await_change());
     };
-    let probed = prober.probed(&wired).await;
-    let result = prober.write_status(&wired, &probed.outcome).await;
+    let last = prober.probed(&wired).await;
+    let result = prober.write_status(&wired, &last.outcome).await;
     let metrics = &prober.context.metrics;
     metrics.process.reconciled(Loop::Store, started.elapsed());
     result?;
-    Ok(Action::requeue(due_in(&probed)))
+    Ok(Action::requeue(due_in(&last)))
 }
 
 #[allow(clippy::needless_pass_by_value)] // The signature is the controller's.
@@ -151,7 +154,9 @@ impl Prober {
         let of = subject(wired);
         let name = wired.store.name_any();
         let last = self.remembered(&name);
-        if let Some(last) = last.filter(|last| last.of == of && last.at.elapsed() < pause(&last.outcome)) {
+        if let Some(last) =
+            last.filter(|last| last.of == of && last.at.elapsed() < pause(&last.outcome))
+        {
             return last;
         }
         let outcome = self.probe(wired).await;
@@ -184,7 +189,10 @@ impl Prober {
         let spec = &wired.store.spec;
         let claimant = Claimant {
             cluster: self.cluster,
-            take_over_from: spec.take_over_from.as_ref().and_then(|uid| uid.parse().ok()),
+            take_over_from: spec
+                .take_over_from
+                .as_ref()
+                .and_then(|uid| uid.parse().ok()),
             known: status.and_then(|s| s.store_uid.as_ref()?.parse().ok()),
             store: &name,
         };
@@ -196,7 +204,9 @@ impl Prober {
             }
             outcome
         };
-        tokio::time::timeout(PROBE, probe).await.unwrap_or_else(|_| probe::timed_out(spec))
+        tokio::time::timeout(PROBE, probe)
+            .await
+            .unwrap_or_else(|_| probe::timed_out(spec))
     }
 
     /// The bucket of the embedded store is ours to make.
@@ -239,7 +249,9 @@ impl Prober {
         metrics.stores.set_ready(name, ready);
         if let Some(published) = seen.published {
             let class = StorageClass::Published;
-            metrics.stores.set_storage(name, class, published.bytes, published.objects);
+            metrics
+                .stores
+                .set_storage(name, class, published.bytes, published.objects);
         }
     }
 
@@ -289,5 +301,7 @@ async fn apply(
         "status": status,
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    stores.patch_status(&name, &params, &Patch::Apply(&body)).await
+    stores
+        .patch_status(&name, &params, &Patch::Apply(&body))
+        .await
 }

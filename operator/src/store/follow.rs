@@ -28,7 +28,9 @@ pub async fn follow(client: Client, namespace: String, metrics: Arc<Metrics>, st
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);
     let mut secrets = watcher(secrets, no_releases).default_backoff().boxed();
     let written: Api<DeserializeGuard<MediaStore>> = Api::all(client);
-    let mut written = watcher(written, watcher::Config::default()).default_backoff().boxed();
+    let mut written = watcher(written, watcher::Config::default())
+        .default_backoff()
+        .boxed();
     loop {
         tokio::select! {
             Some(event) = secrets.next() => match event {
@@ -159,13 +161,11 @@ impl Follower {
         let secret = store.spec.credentials_secret_name.as_ref();
         let found = secret.and_then(|name| self.secrets.get(name));
         let connection = connect::connection(&store.spec, found, &self.namespace)?;
-        match self.same_as_before(&name, store, &connection) {
-            Some(wire) => Ok(wire),
-            None => {
-                let presign = store.spec.presign_endpoint.as_ref();
-                connect::wire(connection, presign, &name, &self.metrics).await
-            }
+        if let Some(wire) = self.same_as_before(&name, store, &connection) {
+            return Ok(wire);
         }
+        let presign = store.spec.presign_endpoint.as_ref();
+        connect::wire(connection, presign, &name, &self.metrics).await
     }
 
     /// Clients hold connections: one whose settings are the same is kept.
@@ -195,5 +195,9 @@ impl Follower {
 }
 
 fn gone<T>(known: &BTreeMap<String, T>, seen: &BTreeSet<String>) -> Vec<String> {
-    known.keys().filter(|name| !seen.contains(*name)).cloned().collect()
+    known
+        .keys()
+        .filter(|name| !seen.contains(*name))
+        .cloned()
+        .collect()
 }

@@ -2,9 +2,7 @@
 use super::claim::{self, Claimant};
 use super::registry::NotReady;
 use vessel_crds::MediaStoreSpec;
-use vessel_storage::bucket::{
-    Bucket, BucketError, Creation, ErrorClass, Replacement,
-};
+use vessel_storage::bucket::{Bucket, BucketError, Creation, ErrorClass, Replacement};
 use vessel_storage::key::{Key, Prefix};
 use vessel_storage::uid::StoreUid;
 
@@ -51,13 +49,14 @@ async fn exercise(bucket: &Bucket, prefix: &Prefix) -> Result<Option<NotReady>, 
     if let Some(failure) = deleted?.failed.first() {
         return Ok(Some(NotReady::new(
             "StorageDenied",
-            format!("objects can't be deleted ({}): allow s3:DeleteObject", failure.message),
+            format!(
+                "objects can't be deleted ({}): allow s3:DeleteObject",
+                failure.message
+            ),
         )));
     }
-    Ok(match bucket.get_bytes(&key).await? {
-        None => None,
-        Some(_) => Some(inconsistent("a deleted object is still read")),
-    })
+    let read = bucket.get_bytes(&key).await?;
+    Ok(read.map(|_| inconsistent("a deleted object is still read")))
 }
 
 async fn conditions(bucket: &Bucket, key: &Key) -> Result<Option<NotReady>, BucketError> {
@@ -122,7 +121,10 @@ fn explain(error: &BucketError, spec: &MediaStoreSpec) -> NotReady {
         ),
         ErrorClass::Other => NotReady::new(
             "StorageUnsupported",
-            format!("{server} answered {} of {} with {said}", error.op, error.target),
+            format!(
+                "{server} answered {} of {} with {said}",
+                error.op, error.target
+            ),
         ),
     }
 }
@@ -153,7 +155,11 @@ mod tests {
         }))
         .unwrap();
         let cases = [
-            (ErrorClass::Unavailable, "StorageUnavailable", "trying again"),
+            (
+                ErrorClass::Unavailable,
+                "StorageUnavailable",
+                "trying again",
+            ),
             (ErrorClass::Denied, "StorageDenied", "Secret keys"),
             (ErrorClass::NotFound, "BucketNotFound", "create it"),
             (ErrorClass::Other, "StorageUnsupported", "http://s3"),

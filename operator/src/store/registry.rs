@@ -118,7 +118,8 @@ impl Wired {
         let status = self.store.status.as_ref();
         let condition = status.and_then(|s| condition::find(&s.conditions, ConditionType::Ready));
         let uid = status.and_then(|s| s.store_uid.as_ref()?.parse().ok());
-        let current = condition.is_some_and(|c| c.observed_generation == self.store.metadata.generation);
+        let current =
+            condition.is_some_and(|c| c.observed_generation == self.store.metadata.generation);
         match (condition, uid) {
             (Some(condition), Some(uid)) if current && condition.status == "True" => {
                 StoreState::Ready(ReadyStore {
@@ -207,14 +208,22 @@ impl Stores {
 
     /// What is published in a store, as the committed jobs tell.
     pub fn published(&self, name: &str) -> Option<Published> {
-        let published = self.0.published.read().unwrap_or_else(PoisonError::into_inner);
+        let published = self
+            .0
+            .published
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         published.get(name).copied()
     }
 
     /// Tells what is published in every store: the sums over committed jobs that are not
     /// tombstoned. Stores that are not named hold nothing.
     pub fn set_published(&self, sums: BTreeMap<String, Published>) {
-        let mut published = self.0.published.write().unwrap_or_else(PoisonError::into_inner);
+        let mut published = self
+            .0
+            .published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if *published != sums {
             *published = sums;
             drop(published);
@@ -240,7 +249,11 @@ impl Stores {
         let mut all = self.0.wired.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(name.clone(), Arc::new(wired));
         drop(all);
-        let mut stores = self.0.stores.write().unwrap_or_else(PoisonError::into_inner);
+        let mut stores = self
+            .0
+            .stores
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         stores.insert(name, Arc::new(handle));
         drop(stores);
         self.bump();
@@ -257,7 +270,11 @@ impl Stores {
         let mut all = self.0.wired.write().unwrap_or_else(PoisonError::into_inner);
         all.remove(name);
         drop(all);
-        let mut stores = self.0.stores.write().unwrap_or_else(PoisonError::into_inner);
+        let mut stores = self
+            .0
+            .stores
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         stores.remove(name);
         drop(stores);
         self.bump();
@@ -270,7 +287,11 @@ impl Stores {
     /// A store that is what a test says it is.
     #[cfg(test)]
     pub(crate) fn put_handle(&self, handle: Arc<StoreHandle>) {
-        let mut stores = self.0.stores.write().unwrap_or_else(PoisonError::into_inner);
+        let mut stores = self
+            .0
+            .stores
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         stores.insert(handle.name.clone(), handle);
     }
 

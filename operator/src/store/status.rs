@@ -38,7 +38,10 @@ pub(super) fn status(store: &MediaStore, seen: Seen<'_>, now: &Time) -> MediaSto
 fn facts(store: &MediaStore, outcome: &Outcome) -> Vec<Fact> {
     let why = match outcome {
         Outcome::Works(_) => {
-            let message = format!("bucket {} reads, writes, lists and deletes", store.spec.bucket);
+            let message = format!(
+                "bucket {} reads, writes, lists and deletes",
+                store.spec.bucket
+            );
             let ready = ConditionType::Ready;
             return vec![Fact::new(ready, ConditionStatus::True, "Probed", &message)];
         }
@@ -133,7 +136,10 @@ mod tests {
         let denied = Outcome::Fails(NotReady::new("StorageDenied", "no"));
         let broken = status(&store, seen(&denied), &time(2));
         assert_eq!(broken.store_uid, Some(uid.to_string()));
-        assert!(condition::is_true(&broken.conditions, ConditionType::Stalled));
+        assert!(condition::is_true(
+            &broken.conditions,
+            ConditionType::Stalled
+        ));
         store.status = Some(broken);
         let again = status(&store, seen(&Outcome::Works(uid)), &time(3));
         assert!(condition::is_true(&again.conditions, ConditionType::Ready));
@@ -148,7 +154,10 @@ mod tests {
         store.status = Some(status(&store, seen(&outcome), &time(1)));
         let second = status(&store, seen(&outcome), &time(600));
         assert_eq!(Some(&second), store.status.as_ref());
-        assert!(condition::is_true(&second.conditions, ConditionType::Reconciling));
+        assert!(condition::is_true(
+            &second.conditions,
+            ConditionType::Reconciling
+        ));
     }
 
     #[test]

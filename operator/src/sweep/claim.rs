@@ -109,7 +109,10 @@ async fn published(
     let execution = folder.execution(rendition.pod_uid);
     let key = store.prefix.object(execution, &ObjectPath::Manifest);
     let lost = |what: &str| {
-        let message = format!("the pointer of asset {} names {key}, which {what}", folder.asset);
+        let message = format!(
+            "the pointer of asset {} names {key}, which {what}",
+            folder.asset
+        );
         Halt::new(SweepErrorReason::Invalid, message)
     };
     let bytes = store.bucket.get_bytes(&key).await?;
@@ -117,8 +120,7 @@ async fn published(
     if Sha256::of(&bytes) != rendition.manifest_sha256 {
         return Err(lost("is not what was committed"));
     }
-    let manifest: Manifest =
-        serde_json::from_slice(&bytes).map_err(|_| lost("does not parse"))?;
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|_| lost("does not parse"))?;
     Ok(Published {
         pod_uid: rendition.pod_uid,
         attempt: manifest.attempt,

@@ -49,17 +49,22 @@ impl Guard<'_> {
     /// Deletes `objects`, in their order; the bytes that are gone. A key that the answer does
     /// not name as gone counts as there.
     pub async fn delete(&self, objects: &[Listed]) -> Result<u64, Halt> {
-        let sizes: BTreeMap<&Key, u64> =
-            objects.iter().map(|object| (&object.key, object.bytes)).collect();
+        let sizes: BTreeMap<&Key, u64> = objects
+            .iter()
+            .map(|object| (&object.key, object.bytes))
+            .collect();
         let mut freed = 0;
         for batch in objects.chunks(BATCH) {
             self.check().await?;
             let keys: Vec<Key> = batch.iter().map(|object| object.key.clone()).collect();
             let deleted = tokio::time::timeout(CALL, self.store.bucket.delete(&keys)).await;
-            let deleted = deleted.map_err(|_| {
-                Halt::new(SweepErrorReason::Unavailable, "a batch took too long")
-            })??;
-            freed += deleted.done.iter().filter_map(|key| sizes.get(key)).sum::<u64>();
+            let deleted = deleted
+                .map_err(|_| Halt::new(SweepErrorReason::Unavailable, "a batch took too long"))??;
+            freed += deleted
+                .done
+                .iter()
+                .filter_map(|key| sizes.get(key))
+                .sum::<u64>();
             if let Some(failure) = deleted.failed.first() {
                 let message = format!(
                     "{} of {} keys were not deleted, {} among them: {}",

@@ -67,7 +67,10 @@ fn key(store: &ReadyStore, target: Target) -> Key {
 fn not_before(now: Timestamp, pods_for: SignedDuration, waits: Waits<'_>) -> Timestamp {
     let grace = SignedDuration::from_secs(waits.sweep.grace_seconds);
     let skew = SignedDuration::from_secs(waits.sweep.skew_seconds);
-    let wait = grace.max(pods_for).saturating_add(waits.grant_ttl).saturating_add(skew);
+    let wait = grace
+        .max(pods_for)
+        .saturating_add(waits.grant_ttl)
+        .saturating_add(skew);
     now.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 

@@ -78,9 +78,10 @@ impl Pass<'_> {
             return Ok(None);
         }
         if let Target::Job(folder) = tombstone.target {
-            let standing = match self.settings.dry_run {
-                true => claim::look(self.store, folder).await?,
-                false => claim::claim(self.store, folder).await?,
+            let standing = if self.settings.dry_run {
+                claim::look(self.store, folder).await?
+            } else {
+                claim::claim(self.store, folder).await?
             };
             if standing == Standing::Plays {
                 return self.spare(&key).await.map(|()| None);
@@ -128,15 +129,22 @@ impl Pass<'_> {
         }
         let first = guard.delete(&due.plan.first).await?;
         let then = guard.delete(&due.plan.then).await?;
-        self.metrics.sweep.deleted(self.name, due.tombstone.cause, first + then);
-        let left = self.store.bucket.list_all(&self.folder(&due.tombstone)).await?;
+        self.metrics
+            .sweep
+            .deleted(self.name, due.tombstone.cause, first + then);
+        let left = self
+            .store
+            .bucket
+            .list_all(&self.folder(&due.tombstone))
+            .await?;
         let left = plan::plan(&self.store.prefix, due.tombstone.target, left)?;
         if left.objects() > 0 {
             return Ok(());
         }
         let skew = SignedDuration::from_secs(self.settings.skew_seconds);
         let again = now.saturating_add(self.grant_ttl.saturating_add(skew));
-        self.graves.emptied(self.name, due.key.clone(), again.unwrap_or(Timestamp::MAX));
+        self.graves
+            .emptied(self.name, due.key.clone(), again.unwrap_or(Timestamp::MAX));
         tracing::info!(store = self.name, asset = %due.tombstone.name, namespace = %due.tombstone.namespace,
             objects = due.plan.objects(), bytes = first + then, "freed storage");
         Ok(())
@@ -146,11 +154,17 @@ impl Pass<'_> {
     async fn bury(&self, due: &Due) -> Result<(), Halt> {
         let guard = self.guard();
         guard.check().await?;
-        self.store.bucket.abort_multipart(&self.folder(&due.tombstone)).await?;
+        self.store
+            .bucket
+            .abort_multipart(&self.folder(&due.tombstone))
+            .await?;
         if let Target::Job(folder) = due.tombstone.target {
             let commit = self.store.prefix.commit(folder);
             let found = self.store.bucket.get_json::<Commit>(&commit).await?;
-            if found.as_ref().is_some_and(|found| found.value != Commit::Void) {
+            if found
+                .as_ref()
+                .is_some_and(|found| found.value != Commit::Void)
+            {
                 let message = format!("{commit} is not void any more");
                 return Err(Halt::new(SweepErrorReason::Invalid, message));
             }
@@ -191,5 +205,8 @@ fn say(due: &[Due]) -> String {
         bytes += due.plan.bytes();
     }
     let bytes = crate::human::size(i64::try_from(bytes).unwrap_or(i64::MAX));
-    format!("a dry run: {objects} objects, {bytes}, of {} jobs would be deleted", due.len())
+    format!(
+        "a dry run: {objects} objects, {bytes}, of {} jobs would be deleted",
+        due.len()
+    )
 }

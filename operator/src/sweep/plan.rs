@@ -70,7 +70,9 @@ fn is_first(path: &ObjectPath) -> bool {
 fn stray(key: &Key) -> Halt {
     Halt::new(
         SweepErrorReason::Invalid,
-        format!("{key} lies in a folder that is to be freed, and Vessel never wrote it: move it away"),
+        format!(
+            "{key} lies in a folder that is to be freed, and Vessel never wrote it: move it away"
+        ),
     )
 }
 
@@ -121,7 +123,10 @@ mod tests {
     fn of_job(names: &[&str]) -> Result<Plan, Halt> {
         let prefix = Prefix::new("v/");
         let root = prefix.job(folder());
-        let listed = names.iter().map(|name| listed(&format!("{root}{name}"))).collect();
+        let listed = names
+            .iter()
+            .map(|name| listed(&format!("{root}{name}")))
+            .collect();
         plan(&prefix, Target::Job(folder()), listed)
     }
 
@@ -143,7 +148,10 @@ mod tests {
             let name = |object: &Listed| object.key.as_str().rsplit('/').next().unwrap().to_owned();
             objects.iter().map(name).collect()
         };
-        assert_eq!(ends(&plan.first), ["playlist.m3u8", "manifest.json", "master.m3u8"]);
+        assert_eq!(
+            ends(&plan.first),
+            ["playlist.m3u8", "manifest.json", "master.m3u8"]
+        );
         assert_eq!(ends(&plan.then), ["00001.m4s", "verdict.json"]);
         assert_eq!((plan.objects(), plan.bytes()), (5, 50));
     }
@@ -166,7 +174,13 @@ mod tests {
 
     fn key() -> impl Strategy<Value = String> {
         let uid = || prop_oneof![Just(uid(1)), Just(uid(2)), Just(uid(3))];
-        let tree = prop_oneof![Just("pub"), Just("prv"), Just("in"), Just("ptr"), Just("sweep")];
+        let tree = prop_oneof![
+            Just("pub"),
+            Just("prv"),
+            Just("in"),
+            Just("ptr"),
+            Just("sweep")
+        ];
         let name = prop_oneof![
             Just("commit.json".to_owned()),
             Just("master.m3u8".to_owned()),
@@ -175,12 +189,13 @@ mod tests {
             "[a-z./]{0,12}",
         ];
         let prefix = prop_oneof![Just("v/"), Just("w/"), Just("")];
-        (prefix, tree, uid(), uid(), uid(), name)
-            .prop_map(|(prefix, tree, a, b, c, name)| match tree {
+        (prefix, tree, uid(), uid(), uid(), name).prop_map(|(prefix, tree, a, b, c, name)| {
+            match tree {
                 "in" => format!("{prefix}in/{a}/{name}"),
                 "ptr" | "sweep" => format!("{prefix}{tree}/{a}.json"),
                 _ => format!("{prefix}{tree}/{a}/{b}/{c}/{name}"),
-            })
+            }
+        })
     }
 
     proptest! {

@@ -19,9 +19,9 @@ use vessel_storage::uid::ClusterUid;
 
 /// How often the tombstones of a store are listed. In between they are known: whoever writes
 /// one tells it.
-const LIST: Duration = Duration::from_secs(3600);
+const LIST: Duration = Duration::from_hours(1);
 /// Longest that the loop sleeps.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);
 /// Shortest that the loop sleeps, so that a clock that is ahead does not make it spin.
 const SHORTEST: Duration = Duration::from_millis(500);
 
@@ -90,10 +90,14 @@ impl Sweeper {
 
     fn pause(&self, name: &str, interval: Duration) -> Duration {
         let times = self.stores.get(name).copied().unwrap_or_default();
-        let to_list = times.listed.map_or(Duration::ZERO, |at| LIST.saturating_sub(at.elapsed()));
+        let to_list = times
+            .listed
+            .map_or(Duration::ZERO, |at| LIST.saturating_sub(at.elapsed()));
         let next = self.context.graves.next_due(name);
         let to_due = next.map_or(LONGEST, |due| until(due, self.context.clock.now()));
-        let rest = times.swept.map_or(Duration::ZERO, |at| interval.saturating_sub(at.elapsed()));
+        let rest = times
+            .swept
+            .map_or(Duration::ZERO, |at| interval.saturating_sub(at.elapsed()));
         to_list.min(to_due).max(rest)
     }
 
@@ -102,10 +106,15 @@ impl Sweeper {
         let now = Instant::now();
         let entry = self.stores.entry(handle.name.clone()).or_default();
         entry.swept = Some(now);
-        if self.context.graves.is_listed(&handle.name) && times.listed.is_none_or(|at| at.elapsed() >= LIST) {
+        if self.context.graves.is_listed(&handle.name)
+            && times.listed.is_none_or(|at| at.elapsed() >= LIST)
+        {
             entry.listed = Some(now);
         }
-        let was_halted = std::mem::replace(&mut entry.halted, result.as_ref().is_err_and(|halt| !halt.passes()));
+        let was_halted = std::mem::replace(
+            &mut entry.halted,
+            result.as_ref().is_err_and(|halt| !halt.passes()),
+        );
         self.tell(handle, result, was_halted).await;
     }
 
@@ -140,13 +149,21 @@ impl Sweeper {
     }
 
     /// Metrics, the status, and an Event when the sweep halts.
-    async fn tell(&self, handle: &StoreHandle, result: Result<Option<String>, Halt>, was_halted: bool) {
+    async fn tell(
+        &self,
+        handle: &StoreHandle,
+        result: Result<Option<String>, Halt>,
+        was_halted: bool,
+    ) {
         let context = &self.context;
         let name = &handle.name;
         let before = context.graves.status(name);
         match result {
             Ok(message) => {
-                context.metrics.sweep.succeeded(name, context.clock.now().as_second());
+                context
+                    .metrics
+                    .sweep
+                    .succeeded(name, context.clock.now().as_second());
                 context.graves.say(name, message);
             }
             Err(halt) if halt.passes() => {
@@ -173,7 +190,9 @@ impl Sweeper {
         let stores: Api<MediaStore> = Api::all(self.context.client.clone());
         if let Ok(store) = stores.get(name).await {
             let events = &self.context.events;
-            events.warning(&store, "SweepHalted", &halt.to_string()).await;
+            events
+                .warning(&store, "SweepHalted", &halt.to_string())
+                .await;
         }
     }
 }
@@ -188,7 +207,9 @@ async fn tombstones(ready: &ReadyStore) -> Result<BTreeMap<Key, Timestamp>, Buck
         let not_before = match read {
             Ok(Some(tombstone)) => tombstone.value.not_before,
             Ok(None) => continue,
-            Err(error) if error.class == vessel_storage::bucket::ErrorClass::Other => Timestamp::MIN,
+            Err(error) if error.class == vessel_storage::bucket::ErrorClass::Other => {
+                Timestamp::MIN
+            }
             Err(error) => return Err(error),
         };
         due.insert(object.key, not_before);

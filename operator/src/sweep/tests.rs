@@ -64,9 +64,13 @@ impl Yard {
             cluster_uid: ClusterUid(uid(8)),
             store_uid: store.uid,
         };
-        store.bucket.create_json(&store.prefix.claim(), &claim).await.unwrap();
+        store
+            .bucket
+            .create_json(&store.prefix.claim(), &claim)
+            .await
+            .unwrap();
         let lease = LeaseView::default();
-        lease.renewed(0, Instant::now() + Duration::from_secs(600));
+        lease.renewed(0, Instant::now() + Duration::from_mins(10));
         Self {
             _gateway: gateway,
             store,
@@ -85,14 +89,22 @@ impl Yard {
     async fn publish(&self, folder: JobFolder) -> Commit {
         let execution = folder.execution(PodUid(uid(7)));
         let manifest = manifest(execution);
-        for name in ["audio-64k/00001.m4s", "audio-64k/playlist.m3u8", "master.m3u8"] {
+        for name in [
+            "audio-64k/00001.m4s",
+            "audio-64k/playlist.m3u8",
+            "master.m3u8",
+        ] {
             self.put(execution, name, b"x".to_vec()).await;
         }
         self.put(execution, "manifest.json", manifest.clone()).await;
         let commit = Commit::Published(Published {
             pod_uid: execution.pod,
             attempt: 2,
-            manifest_key: self.store.prefix.object(execution, &ObjectPath::Manifest).to_string(),
+            manifest_key: self
+                .store
+                .prefix
+                .object(execution, &ObjectPath::Manifest)
+                .to_string(),
             manifest_sha256: Sha256::of(&manifest),
         });
         let key = self.store.prefix.commit(folder);
@@ -117,7 +129,12 @@ impl Yard {
             }
             Some(found) => {
                 let etag = &found.etag;
-                let replaced = self.store.bucket.replace_json(&key, &pointer, etag).await.unwrap();
+                let replaced = self
+                    .store
+                    .bucket
+                    .replace_json(&key, &pointer, etag)
+                    .await
+                    .unwrap();
                 assert!(matches!(replaced, Replacement::Replaced(_)));
             }
         }
@@ -135,7 +152,9 @@ impl Yard {
             sweep: &self.settings,
             grant_ttl: TTL,
         };
-        mark(&self.store, "main", &grave, waits, &self.graves).await.unwrap();
+        mark(&self.store, "main", &grave, waits, &self.graves)
+            .await
+            .unwrap();
         self.graves.next_due("main").unwrap()
     }
 
@@ -162,7 +181,12 @@ impl Yard {
 
     async fn commit(&self, folder: JobFolder) -> Option<Commit> {
         let key = self.store.prefix.commit(folder);
-        self.store.bucket.get_json(&key).await.unwrap().map(|found| found.value)
+        self.store
+            .bucket
+            .get_json(&key)
+            .await
+            .unwrap()
+            .map(|found| found.value)
     }
 }
 
@@ -221,7 +245,11 @@ async fn dead_storage_goes_after_its_time_and_its_tombstone_goes_last() {
     assert_eq!(yard.keys().await, before, "nothing goes before its time");
     yard.sweep(due).await.unwrap();
     assert_eq!(yard.commit(job(2)).await, Some(Commit::Void));
-    assert_eq!(yard.keys().await.len(), 4, "claim, pointer, void commit, tombstone");
+    assert_eq!(
+        yard.keys().await.len(),
+        4,
+        "claim, pointer, void commit, tombstone"
+    );
     yard.sweep(later(due, 30)).await.unwrap();
     assert_eq!(yard.keys().await.len(), 4, "granted URLs work still");
     yard.sweep(later(due, 31)).await.unwrap();
@@ -248,10 +276,23 @@ async fn a_commit_that_a_killed_sweep_left_void_is_restored() {
     let yard = Yard::new().await;
     let commit = yard.publish(job(2)).await;
     let key = yard.store.prefix.commit(job(2));
-    let found = yard.store.bucket.get_json::<Commit>(&key).await.unwrap().unwrap();
-    yard.store.bucket.replace_json(&key, &Commit::Void, &found.etag).await.unwrap();
+    let found = yard
+        .store
+        .bucket
+        .get_json::<Commit>(&key)
+        .await
+        .unwrap()
+        .unwrap();
+    yard.store
+        .bucket
+        .replace_json(&key, &Commit::Void, &found.etag)
+        .await
+        .unwrap();
     yard.point(PointerState::Live, job(2)).await;
-    assert_eq!(claim::claim(&yard.store, job(2)).await.unwrap(), Standing::Plays);
+    assert_eq!(
+        claim::claim(&yard.store, job(2)).await.unwrap(),
+        Standing::Plays
+    );
     assert_eq!(yard.commit(job(2)).await, Some(commit));
 }
 
@@ -259,9 +300,17 @@ async fn a_commit_that_a_killed_sweep_left_void_is_restored() {
 #[tokio::test]
 async fn a_zombie_finds_the_commit_void() {
     let yard = Yard::new().await;
-    assert_eq!(claim::claim(&yard.store, job(2)).await.unwrap(), Standing::Dead);
+    assert_eq!(
+        claim::claim(&yard.store, job(2)).await.unwrap(),
+        Standing::Dead
+    );
     let key = yard.store.prefix.commit(job(2));
-    let late = yard.store.bucket.create(&key, b"{}".to_vec()).await.unwrap();
+    let late = yard
+        .store
+        .bucket
+        .create(&key, b"{}".to_vec())
+        .await
+        .unwrap();
     assert_eq!(late, Creation::Exists);
     assert_eq!(yard.commit(job(2)).await, Some(Commit::Void));
 }
@@ -274,9 +323,14 @@ async fn a_late_object_goes_too() {
     let due = yard.mark(Target::Job(job(2))).await;
     yard.sweep(due).await.unwrap();
     let zombie = job(2).execution(PodUid(uid(6)));
-    yard.put(zombie, "audio-64k/00009.m4s", b"late".to_vec()).await;
+    yard.put(zombie, "audio-64k/00009.m4s", b"late".to_vec())
+        .await;
     yard.sweep(later(due, 31)).await.unwrap();
-    assert_eq!(yard.commit(job(2)).await, Some(Commit::Void), "not done with: looked at again");
+    assert_eq!(
+        yard.commit(job(2)).await,
+        Some(Commit::Void),
+        "not done with: looked at again"
+    );
     yard.sweep(later(due, 62)).await.unwrap();
     assert_eq!(yard.keys().await.len(), 1);
 }
@@ -302,12 +356,22 @@ async fn a_prefix_that_is_no_longer_ours_halts_the_sweep() {
     yard.publish(job(2)).await;
     let due = yard.mark(Target::Job(job(2))).await;
     let key = yard.store.prefix.claim();
-    let found = yard.store.bucket.get_json::<Claim>(&key).await.unwrap().unwrap();
+    let found = yard
+        .store
+        .bucket
+        .get_json::<Claim>(&key)
+        .await
+        .unwrap()
+        .unwrap();
     let theirs = Claim {
         cluster_uid: ClusterUid(uid(5)),
         ..found.value
     };
-    yard.store.bucket.replace_json(&key, &theirs, &found.etag).await.unwrap();
+    yard.store
+        .bucket
+        .replace_json(&key, &theirs, &found.etag)
+        .await
+        .unwrap();
     let before = yard.keys().await;
     let halt = yard.sweep(due).await.unwrap_err();
     assert_eq!(halt.reason, SweepErrorReason::ClaimLost);
@@ -330,7 +394,11 @@ async fn what_somebody_else_put_there_halts_the_sweep() {
     let yard = Yard::new().await;
     yard.publish(job(2)).await;
     let stray = Key::foreign(format!("{}notes.txt", yard.store.prefix.job(job(2))));
-    yard.store.bucket.create(&stray, b"mine".to_vec()).await.unwrap();
+    yard.store
+        .bucket
+        .create(&stray, b"mine".to_vec())
+        .await
+        .unwrap();
     let due = yard.mark(Target::Job(job(2))).await;
     let before = yard.keys().await;
     let halt = yard.sweep(due).await.unwrap_err();
@@ -368,7 +436,8 @@ async fn without_a_lease_nothing_is_deleted() {
     let yard = Yard::new().await;
     yard.publish(job(2)).await;
     let due = yard.mark(Target::Job(job(2))).await;
-    yard.lease.renewed(0, Instant::now() + Duration::from_secs(3));
+    yard.lease
+        .renewed(0, Instant::now() + Duration::from_secs(3));
     let before = yard.keys().await;
     let halt = yard.sweep(due).await.unwrap_err();
     assert!(halt.passes(), "{halt}");
@@ -380,14 +449,24 @@ async fn uploads_of_a_deleted_asset_go() {
     let yard = Yard::new().await;
     let asset = AssetUid(uid(1));
     let other = AssetUid(uid(2));
-    for key in [yard.store.prefix.upload(asset, 1), yard.store.prefix.upload(other, 1)] {
-        yard.store.bucket.create(&key, b"song".to_vec()).await.unwrap();
+    for key in [
+        yard.store.prefix.upload(asset, 1),
+        yard.store.prefix.upload(other, 1),
+    ] {
+        yard.store
+            .bucket
+            .create(&key, b"song".to_vec())
+            .await
+            .unwrap();
     }
     let due = yard.mark(Target::Source { asset }).await;
     yard.sweep(due).await.unwrap();
     yard.sweep(later(due, 31)).await.unwrap();
     let kept = yard.store.prefix.upload(other, 1).to_string();
-    assert_eq!(yard.keys().await, [kept, yard.store.prefix.claim().to_string()]);
+    assert_eq!(
+        yard.keys().await,
+        [kept, yard.store.prefix.claim().to_string()]
+    );
 }
 
 /// R3: the answer to a write was lost, so it is written again.
@@ -398,5 +477,12 @@ async fn marking_twice_keeps_the_first_tombstone() {
     let due = yard.mark(Target::Job(job(2))).await;
     yard.mark(Target::Job(job(2))).await;
     yard.sweep(due).await.unwrap();
-    assert_eq!(yard.keys().await.iter().filter(|key| key.contains("sweep/")).count(), 1);
+    assert_eq!(
+        yard.keys()
+            .await
+            .iter()
+            .filter(|key| key.contains("sweep/"))
+            .count(),
+        1
+    );
 }

@@ -59,7 +59,9 @@ impl Material {
     pub fn new(hosts: &[String], now: Timestamp) -> Result<Self, MaterialError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(Vec::new())?;
-        params.distinguished_name.push(DnType::CommonName, "Vessel grant authority");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Vessel grant authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         lasting(&mut params, now, AUTHORITY_SECONDS)?;
@@ -150,7 +152,9 @@ impl Material {
 fn name_of(name: &GeneralName<'_>) -> String {
     match name {
         GeneralName::DNSName(name) => (*name).to_owned(),
-        GeneralName::IPAddress(octets) => address(octets).map_or_else(String::new, |ip| ip.to_string()),
+        GeneralName::IPAddress(octets) => {
+            address(octets).map_or_else(String::new, |ip| ip.to_string())
+        }
         _ => String::new(),
     }
 }
@@ -171,7 +175,9 @@ fn issue(
     let issuer = Issuer::from_ca_cert_pem(authority, KeyPair::from_pem(authority_key)?)?;
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(hosts.to_vec())?;
-    params.distinguished_name.push(DnType::CommonName, "Vessel grant endpoint");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Vessel grant endpoint");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ServerAuth);
     params.use_authority_key_identifier_extension = true;

@@ -17,9 +17,9 @@ use vessel_crds::labels::{MANAGED_BY, VESSEL};
 /// Name of the Secret.
 const SECRET: &str = "vessel-grant-tls";
 /// How often the end of the certificate is looked at.
-const LOOK: Duration = Duration::from_secs(3600);
+const LOOK: Duration = Duration::from_hours(1);
 /// Shortest time between two looks.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 /// How often creating and reading may cross with another replica's before something is odd.
 const TRIES: usize = 5;
 
@@ -33,7 +33,9 @@ pub enum TlsError {
     #[error("Secret {SECRET}: {0}; delete the Secret and a new one is made")]
     Material(#[from] MaterialError),
     /// The server does not take it.
-    #[error("Secret {SECRET}: tls.crt and tls.key do not work together: {0}; delete the Secret and a new one is made")]
+    #[error(
+        "Secret {SECRET}: tls.crt and tls.key do not work together: {0}; delete the Secret and a new one is made"
+    )]
     Server(#[from] std::io::Error),
     /// Other replicas keep changing it.
     #[error("Secret {SECRET} keeps changing under us")]
@@ -85,8 +87,11 @@ impl Certificate {
         let config = watcher::Config::default().fields(&format!("metadata.name={SECRET}"));
         let changes = watcher(self.secrets.clone(), config).default_backoff();
         let mut changes = std::pin::pin!(changes.filter(|event| {
-            let changed = matches!(event, Ok(watcher::Event::Apply(_) | watcher::Event::Delete(_)));
-            std::future::ready(changed)
+            let counts = matches!(
+                event,
+                Ok(watcher::Event::Apply(_) | watcher::Event::Delete(_))
+            );
+            std::future::ready(counts)
         }));
         let mut ticks = tokio::time::interval(LOOK);
         loop {
@@ -126,7 +131,9 @@ async fn ensure(secrets: &Api<Secret>, hosts: &[String]) -> Result<Material, Tls
         let now = Timestamp::now();
         let Some(secret) = secrets.get_opt(SECRET).await? else {
             let material = Material::new(hosts, now)?;
-            let created = secrets.create(&PostParams::default(), &secret(&material)).await;
+            let created = secrets
+                .create(&PostParams::default(), &secret(&material))
+                .await;
             if won(created)? {
                 return Ok(material);
             }

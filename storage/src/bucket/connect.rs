@@ -25,7 +25,7 @@ const ATTEMPT: Duration = Duration::from_secs(15);
 pub(super) const CALL: Duration = Duration::from_secs(40);
 /// Temporary credentials are renewed this long before they end, so that no URL outlives the
 /// credentials that signed it.
-const CREDENTIALS_BUFFER: Duration = Duration::from_secs(900);
+const CREDENTIALS_BUFFER: Duration = Duration::from_mins(15);
 
 /// Where a bucket is and how it is spoken to.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -69,8 +69,8 @@ impl Answer {
                 ErrorClass::Unavailable
             }
             (_, "NoSuchBucket") => ErrorClass::NotFound,
-            (Some(401 | 403), _) => ErrorClass::Denied,
-            (
+            (Some(401 | 403), _)
+            | (
                 _,
                 "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken",
             ) => ErrorClass::Denied,
