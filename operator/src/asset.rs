@@ -5,6 +5,7 @@
 pub mod allowed;
 pub mod apply;
 pub mod build;
+pub mod dropped;
 pub mod finalize;
 #[cfg(test)]
 pub(crate) mod fixtures;

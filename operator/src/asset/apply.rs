@@ -1,5 +1,6 @@
 //! From a plan to what was done: creates, follow-ups, the pointer, retirements.
-use super::plan::{Plan, is_committed};
+use super::dropped::{Owner, bury};
+use super::plan::Plan;
 use super::pointer::{Draft, InvalidOutput};
 use super::publish::{Publication, publish};
 use super::validate::Valid;
@@ -9,6 +10,8 @@ use crate::work::WorkError;
 use kube::ResourceExt;
 use std::sync::Arc;
 use vessel_crds::{MediaAsset, TranscodeJob};
+use vessel_storage::key::JobFolder;
+use vessel_storage::tombstone::{Cause, Target};
 
 /// What was done.
 #[derive(Clone, Debug, Default)]
@@ -123,10 +126,13 @@ async fn play(
         return Ok(Playing::Published { revision, digest });
     }
     match publish(&draft, &valid.ready, leader).await? {
-        Publication::Said(revision) => Ok(Playing::Published {
-            revision: i64::try_from(revision).ok(),
-            digest,
-        }),
+        Publication::Said { revision, dropped } => {
+            supersede(dropped, asset, valid, leader).await?;
+            Ok(Playing::Published {
+                revision: i64::try_from(revision).ok(),
+                digest,
+            })
+        }
         Publication::Contended => Ok(Playing::Unsettled),
         Publication::Void(names) => {
             for job in plan
@@ -141,9 +147,18 @@ async fn play(
     }
 }
 
-/// Whether every profile that was asked for is committed.
-pub fn is_complete(plan: &Plan) -> bool {
-    plan.wanted
-        .iter()
-        .all(|wanted| wanted.job.as_deref().is_some_and(is_committed))
+/// Marks the storage of jobs that the pointer named before.
+async fn supersede(
+    dropped: Vec<JobFolder>,
+    asset: &MediaAsset,
+    valid: &Valid,
+    leader: &Leader,
+) -> Result<(), WorkError> {
+    let owner = Owner {
+        namespace: &asset.namespace().unwrap_or_default(),
+        name: &asset.name_any(),
+        cause: Cause::Superseded,
+    };
+    let targets = dropped.into_iter().map(Target::Job);
+    bury(targets, owner, &valid.store, &valid.ready, leader).await
 }

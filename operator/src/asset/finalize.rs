@@ -4,6 +4,7 @@
 //! and its uploads are marked. Nothing here waits for pods, lists or deletes segments, makes
 //! anything in the namespace, or reads a Secret; a spec that does not deserialise is no
 //! obstacle.
+use super::dropped::{Owner, bury};
 use super::pointer::Draft;
 use super::publish::withdraw;
 use crate::apiserver;
@@ -11,9 +12,7 @@ use crate::caches::Asset;
 use crate::controllers::Leader;
 use crate::job::finalize::Finalized;
 use crate::store::{StoreHandle, StoreState};
-use crate::sweep::{Grave, Waits, mark};
 use crate::work::WorkError;
-use jiff::SignedDuration;
 use kube::{Resource, ResourceExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -181,24 +180,20 @@ async fn end_in(
         duration_millis: None,
         renditions: Vec::new(),
     });
-    if !withdraw(&gone, ready, leader.context.lease.transitions()).await? {
+    let transitions = leader.context.lease.transitions();
+    let Some(played) = withdraw(&gone, ready, transitions).await? else {
         return Ok(false);
-    }
+    };
     if remains.policy == DeletionPolicy::Retain {
         return Ok(true);
     }
-    let grave = Grave {
-        target: Target::Source { asset: asset_uid },
+    let owner = Owner {
+        namespace: &remains.namespace,
+        name: &remains.name,
         cause: Cause::AssetDeleted,
-        namespace: remains.namespace.clone(),
-        name: remains.name.clone(),
-        pods_for: SignedDuration::ZERO,
     };
-    let ttl = leader.context.settings.grant.ttl_seconds;
-    let waits = Waits {
-        sweep: &store.spec.sweep,
-        grant_ttl: SignedDuration::from_secs(i64::try_from(ttl).unwrap_or(i64::MAX)),
-    };
-    mark(ready, &store.name, &grave, waits, &leader.context.graves).await?;
+    let uploads = Target::Source { asset: asset_uid };
+    let targets = played.into_iter().map(Target::Job).chain([uploads]);
+    bury(targets, owner, store, ready, leader).await?;
     Ok(true)
 }

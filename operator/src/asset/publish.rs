@@ -3,6 +3,7 @@
 //! The sweep voids a commit and then reads the pointer; this swaps the pointer and then reads
 //! the commits. Each side writes before it reads the other's object, so one of them sees the
 //! other.
+use super::dropped::dropped;
 use super::pointer::Draft;
 use crate::apiserver::{self, ApiError};
 use crate::controllers::Leader;
@@ -19,8 +20,13 @@ use vessel_storage::uid::AssetUid;
 /// How a publication ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Publication {
-    /// The pointer says what it should, with that revision.
-    Said(u64),
+    /// The pointer says what it should.
+    Said {
+        /// Its revision.
+        revision: u64,
+        /// The jobs that it named before and names no more.
+        dropped: Vec<JobFolder>,
+    },
     /// Somebody else wrote at the same time.
     Contended,
     /// These jobs can't play: their storage is being freed.
@@ -36,6 +42,8 @@ pub async fn publish(
     let key = store.prefix.pointer(draft.asset_uid());
     let transitions = leader.context.lease.transitions();
     let before: Option<Stored<Pointer>> = store.bucket.get_json(&key).await?;
+    let kept: Vec<_> = draft.jobs.iter().map(|(_, folder)| folder.job).collect();
+    let dropped = dropped(before.as_ref().map(|before| &before.value), &kept);
     let (revision, result) = match before {
         Some(before) if draft.is_said_by(&before.value) => {
             (before.value.revision, PublishResult::AlreadyCommitted)
@@ -52,7 +60,7 @@ pub async fn publish(
     let metrics = &leader.context.metrics.jobs;
     if void.is_empty() {
         metrics.published(result);
-        Ok(Publication::Said(revision))
+        Ok(Publication::Said { revision, dropped })
     } else {
         metrics.published(PublishResult::Rejected);
         Ok(Publication::Void(void))
@@ -142,20 +150,22 @@ async fn void_jobs(
     Ok(void)
 }
 
-/// Makes sure that nothing of an asset plays any more. A pointer that was never written is
-/// written now, so that nobody who is late can bring the asset to life.
+/// Makes sure that nothing of an asset plays any more, and tells which jobs did. A pointer
+/// that was never written is written now, so that nobody who is late can bring the asset to
+/// life. `None` when somebody else wrote at the same time.
 pub async fn withdraw(
     gone: &Draft,
     store: &ReadyStore,
     transitions: i64,
-) -> Result<bool, BucketError> {
+) -> Result<Option<Vec<JobFolder>>, BucketError> {
     let key = store.prefix.pointer(gone.asset_uid());
     let before: Option<Stored<Pointer>> = store.bucket.get_json(&key).await?;
     if let Some(before) = &before
         && before.value.state == vessel_storage::pointer::PointerState::Withdrawn
     {
-        return Ok(true);
+        return Ok(Some(Vec::new()));
     }
+    let dropped = dropped(before.as_ref().map(|before| &before.value), &[]);
     let swapped = swap(gone, store, &key, before, transitions).await?;
-    Ok(swapped.is_some())
+    Ok(swapped.map(|_| dropped))
 }

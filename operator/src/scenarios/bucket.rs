@@ -54,6 +54,11 @@ impl Objects {
             .insert(key.to_owned(), body.into());
     }
 
+    /// Removes an object as the sweep would.
+    pub fn remove(&self, key: &str) {
+        self.0.lock().unwrap().by_key.remove(key);
+    }
+
     /// The document at `key`.
     pub fn json(&self, key: &str) -> Option<Value> {
         let objects = self.0.lock().unwrap();

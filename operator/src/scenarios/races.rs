@@ -233,3 +233,43 @@ async fn a_transcodejob_that_nobody_should_have_written_is_not_worked_on() {
         "Untrusted"
     );
 }
+
+/// The sweep lets go of a job that still plays when it comes by; once another job plays, its
+/// storage has to be marked all the same.
+#[tokio::test]
+async fn a_transcodejob_deleted_by_hand_plays_on_and_is_marked_once_it_does_not() {
+    let world = World::new().await;
+    let mut process = world.process();
+    process.settle().await;
+    world.pods_commit();
+    process.settle().await;
+    let first = transcode(&world);
+    let uid = first["metadata"]["uid"].as_str().unwrap().to_owned();
+    let name = first["metadata"]["name"].as_str().unwrap().to_owned();
+    let deletion = json!({"metadata": {"deletionTimestamp": "2026-01-01T01:00:00Z"}});
+    world.api.change(&format!("{TRANSCODES}/{name}"), &deletion);
+    for job in world.api.all("/jobs/") {
+        let job = job["metadata"]["name"].as_str().unwrap().to_owned();
+        world.api.remove(&format!("{JOBS}/{job}"));
+    }
+    process.settle().await;
+    let asset = world.api.get(&format!("{ASSETS}/night-drive")).unwrap();
+    assert_eq!(condition(&asset, "Playable")["status"], "True");
+    // What the sweep does with a tombstone of what plays.
+    let tombstone = format!("vessel/sweep/{uid}.json");
+    assert!(world.objects.json(&tombstone).is_some());
+    world.objects.remove(&tombstone);
+
+    world.pods_commit();
+    process.settle().await;
+    let asset = world.api.get(&format!("{ASSETS}/night-drive")).unwrap();
+    assert_eq!(asset["status"]["phase"], "Ready");
+    assert_ne!(
+        transcode(&world)["metadata"]["uid"],
+        first["metadata"]["uid"]
+    );
+    assert_eq!(
+        world.objects.json(&tombstone).unwrap()["cause"],
+        "Superseded"
+    );
+}

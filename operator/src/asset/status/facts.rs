@@ -105,15 +105,15 @@ fn kstatus(standing: &Standing) -> Option<Fact> {
     ))
 }
 
-/// What plays goes on playing, whatever becomes of the rest.
+/// What plays goes on playing, whatever becomes of its jobs: only the end of the asset takes
+/// its pointer away.
 fn playable(outcome: &Outcome, before: &MediaAssetStatus) -> Fact {
     let kind = ConditionType::Playable;
-    let plays = match outcome {
-        Outcome::Planned { applied, .. } if applied.playing != Playing::Unsettled => {
-            applied.playing != Playing::Nothing
-        }
-        _ => is_true(&before.conditions, kind),
-    };
+    let published = matches!(
+        outcome,
+        Outcome::Planned { applied, .. } if matches!(applied.playing, Playing::Published { .. })
+    );
+    let plays = published || is_true(&before.conditions, kind);
     if plays {
         Fact::new(
             kind,
