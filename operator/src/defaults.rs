@@ -111,9 +111,7 @@ pub async fn apply(client: &Client, mut manifests: Vec<Manifest>) {
                 Ok(()) => {
                     tracing::info!(name = %manifest.name, kind = ?manifest.kind, "applied a default");
                 }
-                Err(kube::Error::Api(status))
-                    if (400..500).contains(&status.code) && status.code != 429 =>
-                {
+                Err(kube::Error::Api(status)) if is_final(status.code) => {
                     tracing::error!(name = %manifest.name, kind = ?manifest.kind, error = %status.message,
                         "a default of the chart was refused: correct the chart's values");
                 }
@@ -129,6 +127,12 @@ pub async fn apply(client: &Client, mut manifests: Vec<Manifest>) {
         manifests = left;
         sleep(AGAIN).await;
     }
+}
+
+/// Whether the apiserver will say the same again. Just after a CRD was established another
+/// apiserver may not serve it yet (404).
+fn is_final(code: u16) -> bool {
+    (400..500).contains(&code) && !matches!(code, 404 | 429)
 }
 
 async fn apply_one(client: &Client, manifest: &Manifest) -> kube::Result<()> {

@@ -1,8 +1,9 @@
 //! The operator of Vessel.
 //!
 //! [`asset`] says which TranscodeJobs ought to exist and what plays; [`job`] runs them, one
-//! attempt at a time; [`queue`] says whose turn it is; [`store`] keeps the buckets true and
-//! [`sweep`] frees what was proved dead. Everything else is the shell around them.
+//! attempt at a time; [`queue`] says whose turn it is; [`grant`] tells a pod what it may touch;
+//! [`store`] keeps the buckets true and [`sweep`] frees what was proved dead. Everything else
+//! is the shell around them: [`run`] wires it.
 
 pub mod apiserver;
 pub mod asset;
@@ -20,9 +21,9 @@ pub mod metrics;
 pub mod profile;
 pub mod put_sample;
 pub mod queue;
+pub mod retries;
 pub mod run;
 pub mod server;
-pub mod retries;
 pub mod settings;
 pub mod store;
 pub mod sweep;

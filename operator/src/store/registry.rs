@@ -22,7 +22,7 @@ pub struct Stores(Arc<Inner>);
 struct Inner {
     stores: RwLock<BTreeMap<String, Arc<StoreHandle>>>,
     wired: RwLock<BTreeMap<String, Arc<Wired>>>,
-    published: RwLock<BTreeMap<String, Published>>,
+    published: RwLock<Option<BTreeMap<String, Published>>>,
     changes: watch::Sender<Known>,
     figures: watch::Sender<()>,
 }
@@ -206,14 +206,15 @@ impl Stores {
         self.0.figures.send_replace(());
     }
 
-    /// What is published in a store, as the committed jobs tell.
+    /// What is published in a store, as the committed jobs tell; `None` before they were read.
     pub fn published(&self, name: &str) -> Option<Published> {
         let published = self
             .0
             .published
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        published.get(name).copied()
+        let sums = published.as_ref()?;
+        Some(sums.get(name).copied().unwrap_or_default())
     }
 
     /// Tells what is published in every store: the sums over committed jobs that are not
@@ -224,8 +225,8 @@ impl Stores {
             .published
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        if *published != sums {
-            *published = sums;
+        if published.as_ref() != Some(&sums) {
+            *published = Some(sums);
             drop(published);
             self.figures_changed();
         }

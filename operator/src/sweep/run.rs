@@ -131,8 +131,11 @@ impl Sweeper {
         if context.graves.waiting(&handle.name) == 0 {
             return Ok(None);
         }
+        // What share of a store would go can't be told before its jobs were read.
+        let Some(published) = context.stores.published(&handle.name) else {
+            return Ok(None);
+        };
         let now = ready.bucket.server_time().await?;
-        let published = context.stores.published(&handle.name).unwrap_or_default();
         let pass = Pass {
             name: &handle.name,
             store: ready,
