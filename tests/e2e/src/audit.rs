@@ -1,10 +1,10 @@
 //! The API server's audit log: who asked what.
+use jiff::Timestamp;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
-
-use jiff::Timestamp;
 
 /// A request, as the audit log has it (`audit.k8s.io/v1`, level Metadata).
 #[derive(Clone, Debug, Deserialize)]
@@ -16,7 +16,7 @@ pub struct Request {
     #[serde(default)]
     object_ref: ObjectRef,
     #[serde(default)]
-    response_status: ResponseStatus,
+    annotations: BTreeMap<String, String>,
     #[serde(rename = "requestReceivedTimestamp")]
     received: Timestamp,
 }
@@ -39,12 +39,6 @@ struct ObjectRef {
     name: String,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-struct ResponseStatus {
-    #[serde(default)]
-    code: u16,
-}
-
 impl Request {
     /// The kind of object, with its subresource: `pods`, `mediaassets/status`.
     pub fn resource(&self) -> String {
@@ -59,9 +53,11 @@ impl Request {
         !["get", "list", "watch"].contains(&self.verb.as_str())
     }
 
-    /// Whether it was refused for lack of rights.
+    /// Whether it was refused for lack of rights. (Admission answers 403 too: to whoever
+    /// makes something in a namespace that is being deleted.)
     pub fn was_denied(&self) -> bool {
-        self.response_status.code == 403
+        let decision = self.annotations.get("authorization.k8s.io/decision");
+        decision.is_some_and(|decision| decision == "forbid")
     }
 
     /// Verb, kind and object, for people.

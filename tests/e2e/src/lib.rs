@@ -21,5 +21,5 @@ pub mod store;
 pub mod wait;
 
 pub use cluster::Cluster;
-pub use runner::{Test, run};
+pub use runner::{Test, note, run};
 pub use scene::Scene;

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
@@ -80,7 +80,10 @@ pub fn run(
     if let Some(Ok(cluster)) = shared.cluster.get() {
         shared.runtime.block_on(afterwards(Arc::clone(cluster)));
     }
-    eprintln!("end to end: {:.0} s", start.elapsed().as_secs_f64());
+    for line in NOTES.lock().unwrap().drain(..) {
+        println!("{line}");
+    }
+    println!("end to end: {:.0} s", start.elapsed().as_secs_f64());
     if first && second {
         ExitCode::SUCCESS
     } else {
@@ -118,13 +121,20 @@ fn execute(
             .runtime
             .block_on(async { tokio::time::timeout(LIMIT, body(cluster)).await })
     }));
-    let took = start.elapsed().as_secs_f64();
-    eprintln!("{name}: {took:.1} s");
+    note(format!("{:6.1} s  {name}", start.elapsed().as_secs_f64()));
     match outcome {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(format!("still running after {LIMIT:?}").into()),
         Err(panic) => Err(message(panic.as_ref()).into()),
     }
+}
+
+/// What is told when all tests have run: harness and tests must not write into one line.
+static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Keeps a line that is printed when all tests have run.
+pub fn note(line: String) {
+    NOTES.lock().unwrap().push(line);
 }
 
 /// Where it happened.

@@ -199,6 +199,26 @@ impl<'a> Scene<'a> {
         events.unwrap().items.into_iter().map(say).collect()
     }
 
+    /// Deletes an asset and waits until it is gone. A test does so that takes away its store.
+    pub async fn delete(&self, name: &str) {
+        let assets = self.api::<MediaAsset>();
+        assets.delete(name, &DeleteParams::default()).await.unwrap();
+        self.is_gone(name, seconds(60)).await;
+    }
+
+    /// Waits until an asset is gone.
+    pub async fn is_gone(&self, name: &str, limit: Duration) {
+        let assets = self.api::<MediaAsset>();
+        until(&format!("{name} is gone"), limit, async || {
+            match assets.get_opt(name).await {
+                Ok(None) => Ok(()),
+                Ok(Some(asset)) => Err(serde_json::to_string(&asset.status).unwrap()),
+                Err(e) => Err(e.to_string()),
+            }
+        })
+        .await;
+    }
+
     /// Whether a user may do something in this namespace, as the API server sees it.
     pub async fn may(&self, user: &str, verb: &str, resource: &str) -> bool {
         let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));

@@ -5,9 +5,9 @@ use crate::wait::{seconds, until};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::primitives::ByteStream;
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use vessel_crds::MediaStore;
 use vessel_crds::condition::{ConditionType, find, is_true};
@@ -225,8 +225,23 @@ impl Store {
         }
     }
 
-    /// Takes away what the tests put: their stores, objects and sources.
+    /// Takes away what the tests put: their stores, objects and sources. Assets need their
+    /// store for as long as they are.
     pub async fn clean(&self, cluster: &Cluster) {
+        let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
+        let scenes = ListParams::default().labels(&format!("{LABEL}=scene"));
+        until("the scenes are gone", seconds(120), async || {
+            let left = namespaces
+                .list(&scenes)
+                .await
+                .map_err(|e| e.to_string())?
+                .items;
+            match left.first() {
+                None => Ok(()),
+                Some(scene) => Err(scene.name_any()),
+            }
+        })
+        .await;
         remove(cluster, TEST_STORE).await;
         for prefix in [TEST_STORE, SOURCES, &format!("{SAMPLES}e2e-")] {
             self.empty(prefix).await;

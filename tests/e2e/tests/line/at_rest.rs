@@ -9,7 +9,7 @@ use vessel_e2e::audit::{Request, requests_of};
 use vessel_e2e::operator::{Metrics, Process, cost, processes};
 use vessel_e2e::scene::LABEL;
 use vessel_e2e::wait::{seconds, until};
-use vessel_e2e::{Cluster, Scene};
+use vessel_e2e::{Cluster, Scene, note};
 
 /// How long the operator is watched.
 const SPAN: Duration = seconds(40);
@@ -35,12 +35,14 @@ pub async fn costs_nothing(scene: &Scene<'_>) {
         let used = cpu - earlier.map_or(0.0, |(_, (cpu, _))| *cpu);
         let mebibytes = *memory as f64 / f64::from(1 << 20);
         let share = 100.0 * used / (minutes * 60.0);
-        println!(
+        note(format!(
             "{} at rest: {mebibytes:.1} MiB, {share:.2} % of a CPU",
             process.pod
-        );
+        ));
     }
-    println!("calls of the API by the operator's own count: {calls:.1} a minute");
+    note(format!(
+        "calls of the API by the operator's own count: {calls:.1} a minute"
+    ));
     quiet(since, minutes);
 }
 
@@ -51,7 +53,9 @@ fn quiet(since: Timestamp, minutes: f64) {
         .into_iter()
         .partition(|request| request.resource() == "leases");
     let [lease, all_else] = [&lease, &others].map(|calls| calls.len() as f64 / minutes);
-    println!("by the audit log: {lease:.1} of the Lease, {all_else:.1} others a minute");
+    note(format!(
+        "by the audit log: {lease:.1} of the Lease, {all_else:.1} others a minute"
+    ));
     assert!(lease > 0.0, "the audit log has nothing of the leader");
     let loud = others
         .iter()

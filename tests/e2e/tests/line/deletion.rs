@@ -64,7 +64,7 @@ async fn a_deleted_asset_is_withdrawn_at_once_and_its_storage_freed_after_the_gr
             }
         })
         .await;
-        gone(scene, "song", seconds(20)).await;
+        scene.is_gone("song", seconds(20)).await;
         let prefix = &store.release_prefix;
         steadily(
             "what plays elsewhere goes on within the grace",
@@ -105,7 +105,7 @@ async fn a_slow_store_does_not_hold_an_asset(cluster: &Cluster) {
             .delete("song", &DeleteParams::default())
             .await
             .unwrap();
-        gone(scene, "song", seconds(60)).await;
+        scene.is_gone("song", seconds(60)).await;
         proxy.set(Line::Open);
     })
     .await;
@@ -218,18 +218,6 @@ async fn through_a_proxy(
     })
     .await;
     store::remove(cluster, &store_name).await;
-}
-
-async fn gone(scene: &Scene<'_>, name: &str, limit: Duration) {
-    let assets = scene.api::<MediaAsset>();
-    until(&format!("{name} is gone"), limit, async || {
-        match assets.get_opt(name).await {
-            Ok(None) => Ok(()),
-            Ok(Some(asset)) => Err(serde_json::to_string(&asset.status).unwrap()),
-            Err(e) => Err(e.to_string()),
-        }
-    })
-    .await;
 }
 
 async fn ended(namespaces: &Api<Namespace>, name: &str, limit: Duration) {

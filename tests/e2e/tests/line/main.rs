@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     ];
     // What disturbs others, or is disturbed by them.
     let alone = [
-        readme::tests(),
+        bad_inputs::timed::tests(),
         once::tests(),
         queue::tests(),
         permissions::tests(),

@@ -12,7 +12,7 @@ use vessel_e2e::audit::requests_of;
 use vessel_e2e::media::Studio;
 use vessel_e2e::scene::play;
 use vessel_e2e::specs::{from_s3, in_test_store};
-use vessel_e2e::{Cluster, Scene, tests};
+use vessel_e2e::{Cluster, Scene, note, tests};
 
 tests! {
     a_tenant_writes_assets_and_nothing_else_of_vessel,
@@ -141,7 +141,7 @@ async fn the_operator_was_denied_nothing(cluster: &Cluster) {
             .or_default() += 1;
     }
     for (resource, verbs) in &used {
-        println!("the operator's use of {resource}: {verbs:?}");
+        note(format!("the operator's use of {resource}: {verbs:?}"));
     }
     let denied: Vec<String> = requests
         .iter()

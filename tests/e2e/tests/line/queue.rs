@@ -14,7 +14,7 @@ use vessel_e2e::operator::Metrics;
 use vessel_e2e::scene::play;
 use vessel_e2e::specs::from_s3;
 use vessel_e2e::wait::{seconds, until};
-use vessel_e2e::{Cluster, Scene, tests};
+use vessel_e2e::{Cluster, Scene, note, tests};
 
 tests! { thirty_assets_keep_to_the_limit_and_then_cost_nothing }
 
@@ -45,7 +45,9 @@ async fn thirty_assets_keep_to_the_limit_and_then_cost_nothing(cluster: &Cluster
         urgent["priority"] = 100.into();
         scene.apply(URGENT, &urgent).await;
         let (depths, most) = futures::join!(depths(cluster, scene), unfinished_jobs(scene));
-        println!("queue depth over time: {depths:?}; most Jobs at once: {most}");
+        note(format!(
+            "queue depth over time: {depths:?}; most Jobs at once: {most}"
+        ));
         assert!((2..=3).contains(&most), "{most} unfinished Jobs at once");
         assert!(
             depths.iter().any(|depth| *depth >= 10),

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 use vessel_e2e::cluster::{kubeconfig, root};
 use vessel_e2e::shell::{kubectl, path};
-use vessel_e2e::{Cluster, tests};
+use vessel_e2e::{Cluster, note, tests};
 
 tests! { the_commands_of_the_readme_work_in_their_order }
 
@@ -31,7 +31,7 @@ async fn the_commands_of_the_readme_work_in_their_order(_cluster: &Cluster) {
     ];
     let _ = kubectl(&tidy).await;
     outcome.unwrap_or_else(|said| panic!("{said}"));
-    println!("{} blocks of the README were run", blocks.len());
+    note(format!("{} blocks of the README were run", blocks.len()));
 }
 
 fn blocks(text: &str) -> Vec<String> {
