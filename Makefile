@@ -9,6 +9,8 @@ export CARGO_TARGET_DIR ?= $(cache)/target
 export GOTOOLCHAIN ?= auto
 # No program here links C, so none needs its compiler.
 export CGO_ENABLED := 0
+# The same for builds, lints and tests: with others everything is compiled again.
+export GOFLAGS := -trimpath -buildvcs=false
 cluster := .cluster/bin/cluster
 # The parts that run in images.
 parts := operator transcoder origin
@@ -50,4 +52,4 @@ toolchain:
 	@tests/toolchain
 
 $(cluster): toolchain
-	@go build -C tests/cluster -buildvcs=false -o $(CURDIR)/$(cluster) ./cmd/cluster
+	@go build -C tests/cluster -o $(CURDIR)/$(cluster) ./cmd/cluster
