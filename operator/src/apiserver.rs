@@ -278,11 +278,11 @@ where
     else {
         return Ok(());
     };
-    let path = format!("/metadata/finalizers/{index}");
+    let ours = format!("/metadata/finalizers/{index}");
     let patch = json!([
         {"op": "test", "path": "/metadata/uid", "value": object.uid()},
-        {"op": "test", "path": path, "value": FINALIZER},
-        {"op": "remove", "path": path},
+        {"op": "test", "path": ours, "value": FINALIZER},
+        {"op": "remove", "path": ours},
     ]);
     patch_finalizers(client, object, patch).await
 }

@@ -12,7 +12,7 @@ use crate::caches::Asset;
 use crate::controllers::Leader;
 use crate::job::finalize::Finalized;
 use crate::store::{StoreHandle, StoreState};
-use crate::work::WorkError;
+use crate::work::{WorkError, with_patience};
 use kube::{Resource, ResourceExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ struct Remains {
     name: String,
     uid: String,
     store: Option<String>,
+    store_uid: Option<String>,
     policy: DeletionPolicy,
     visibility: Visibility,
 }
@@ -113,6 +114,7 @@ async fn remains(asset: &Asset, leader: &Leader) -> Result<Remains, WorkError> {
         uid: asset.uid().unwrap_or_default(),
         // Nothing is written anywhere before the store is resolved into the status.
         store: text("/status/resolved/storeName").map(ToOwned::to_owned),
+        store_uid: text("/status/resolved/storeUid").map(ToOwned::to_owned),
         policy: match text("/spec/deletionPolicy") {
             Some("Retain") => DeletionPolicy::Retain,
             _ => DeletionPolicy::Delete,
@@ -149,12 +151,13 @@ async fn end_storage(
         );
         return Ok(Some(what));
     }
-    if !end_in(remains, &store, leader).await? {
-        return Ok(Some(
-            "somebody else wrote its pointer at the same time".to_owned(),
-        ));
-    }
-    Ok(None)
+    Ok(
+        match with_patience(Box::pin(end_in(remains, &store, leader))).await? {
+            Ok(true) => None,
+            Ok(false) => Some("somebody else wrote its pointer at the same time".to_owned()),
+            Err(why) => Some(format!("MediaStore {:?}: {why}; {advice}", store.name)),
+        },
+    )
 }
 
 async fn end_in(
@@ -165,6 +168,14 @@ async fn end_in(
     let Some(ready) = store.ready() else {
         return Ok(false);
     };
+    // Another store bears the name now: there is nothing of this asset in it.
+    if remains
+        .store_uid
+        .as_ref()
+        .is_some_and(|uid| *uid != ready.uid.to_string())
+    {
+        return Ok(true);
+    }
     let asset_uid = remains.uid.parse()?;
     let gone = Draft::withdrawn(Pointer {
         revision: 0,

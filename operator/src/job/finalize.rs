@@ -8,7 +8,7 @@ use crate::caches::{Asset, Transcode};
 use crate::controllers::Leader;
 use crate::store::{ReadyStore, StoreHandle, StoreState};
 use crate::sweep::{Grave, Waits, mark};
-use crate::work::WorkError;
+use crate::work::{WorkError, with_patience};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use kube::{Resource, ResourceExt};
@@ -120,8 +120,8 @@ async fn bury(job: &TranscodeJob, leader: &Leader) -> Result<Option<String>, Wor
     if ready.uid.to_string() != work.store_uid {
         return Ok(None);
     }
-    bury_in(job, leader, &store, ready, fate).await?;
-    Ok(None)
+    let buried = with_patience(Box::pin(bury_in(job, leader, &store, ready, fate))).await?;
+    Ok(buried.err())
 }
 
 async fn bury_in(

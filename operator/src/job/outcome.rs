@@ -151,8 +151,13 @@ impl Ended {
     }
 }
 
+/// An execution that was told to stop does not know why: the platform says.
 fn by_verdict(evidence: &Evidence) -> Option<Ended> {
     let verdict = evidence.verdict.as_ref()?;
+    if verdict.outcome == VerdictOutcome::Failed && verdict.reason == Some(FailureReason::Disrupted)
+    {
+        return None;
+    }
     let mut ended = match verdict.outcome {
         VerdictOutcome::Failed => failed(verdict, evidence),
         VerdictOutcome::Cancelled => Ended::new(
@@ -268,6 +273,12 @@ fn by_deadline(evidence: &Evidence) -> Option<Ended> {
 
 fn unexplained(evidence: &Evidence) -> Ended {
     let message = match (&evidence.pod, &evidence.job) {
+        (Some(pod), _) if evidence.verdict.is_some() => {
+            format!(
+                "the pod was stopped, and nothing says by whom ({})",
+                pod.describe()
+            )
+        }
         (Some(pod), _) => format!("the pod ended without a verdict ({})", pod.describe()),
         (None, JobEnd::Vanished) => "the batch Job disappeared before it had a result".to_owned(),
         (None, JobEnd::Finished(reason)) => {

@@ -1,6 +1,7 @@
 //! How a pod ended, as its status tells it.
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod, PodStatus};
 use vessel_crds::transcode_job::Disruptor;
+use vessel_storage::verdict::{EXIT_DONE, EXIT_PERMANENT};
 
 /// How a pod ended.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -42,12 +43,16 @@ impl Disruption {
 }
 
 impl PodEnd {
-    /// The end of `pod`; `None` while it has not ended. A container that ended without a
-    /// word is not enough: the kubelet has yet to say why.
+    /// The end of `pod`; `None` while it has not ended. A container that has ended is enough
+    /// if it says that it is done or has failed for good; else the kubelet has yet to say
+    /// why.
     pub fn of(pod: &Pod) -> Option<Self> {
         let status = pod.status.as_ref()?;
         let terminated = terminated(status);
-        let spoke = terminated.is_some_and(|end| end.message.is_some());
+        let spoke = terminated.is_some_and(|end| {
+            let last_word = [i32::from(EXIT_DONE), i32::from(EXIT_PERMANENT)];
+            end.message.is_some() && last_word.contains(&end.exit_code)
+        });
         let phase = status.phase.as_deref().unwrap_or_default();
         if !spoke && !matches!(phase, "Succeeded" | "Failed") {
             return None;

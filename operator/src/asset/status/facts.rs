@@ -274,7 +274,7 @@ fn finished(asset: &MediaAsset, applied: &Applied) -> Standing {
             let who = match asset.spec.visibility {
                 Visibility::Public => "plays for everybody",
                 Visibility::Private => {
-                    "plays for those who hold a signed URL: the asset is Private; spec.visibility: Public on a new asset lets everybody play it"
+                    "published, but Private: playing it needs a signed URL, which this version of Vessel does not issue; make the asset anew with spec.visibility: Public to let everybody play it"
                 }
             };
             let message = match retention::not_acted_on(asset) {

@@ -171,6 +171,7 @@ fn pod_settings(subject: &Subject<'_>) -> Option<PodSettings> {
         audience: settings.audience(),
         grant_url: settings.grant.url.clone(),
         grant_ca,
+        store_ca: store.and_then(|store| store.spec.ca_bundle.clone()),
         limits: Limits {
             max_source_bytes: settings.limits.max_source_bytes,
             max_duration_seconds: settings.limits.max_duration_seconds,

@@ -120,7 +120,7 @@ fn without_pod(job: JobEnd) -> Evidence {
 
 #[test]
 fn the_executions_own_reason_decides() {
-    use Counts::{Disruption, Failure, Permanent};
+    use Counts::{Failure, Permanent};
     use FailureReason as R;
     let cases = [
         (R::SourceInvalid, Permanent),
@@ -138,9 +138,8 @@ fn the_executions_own_reason_decides() {
         (R::DeadlineExceeded, Failure),
         (R::Internal, Failure),
         (R::Unknown, Failure),
-        (R::Disrupted, Disruption),
     ];
-    assert_eq!(cases.len(), FailureReason::ALL.len() + 1);
+    assert_eq!(cases.len(), FailureReason::ALL.len());
     hold(
         cases
             .map(|(reason, counts)| (reason.as_str(), said(failed(reason)), reason, counts))
@@ -274,6 +273,24 @@ fn the_first_rule_that_matches_decides() {
             R::OutOfMemory,
             Failure,
         ),
+    ]);
+}
+
+/// A pod that is told to stop says `Disrupted`, whoever told it.
+#[test]
+fn a_pod_that_was_stopped_leaves_it_to_the_platform_to_say_why() {
+    use Counts::{Disruption, Failure};
+    use FailureReason as R;
+    let stopped = |pod| Evidence {
+        verdict: Some(failed(R::Disrupted)),
+        ..with_pod(pod)
+    };
+    let late = stopped(pod_reason("DeadlineExceeded"));
+    let preempted = stopped(disrupted_by("PreemptionByScheduler"));
+    hold(vec![
+        ("its deadline", late, R::DeadlineExceeded, Failure),
+        ("preempted", preempted, R::Disrupted, Disruption),
+        ("deleted by hand", stopped(pod()), R::Internal, Failure),
     ]);
 }
 

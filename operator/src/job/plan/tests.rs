@@ -169,7 +169,8 @@ fn evidence(reason: FailureReason) -> Evidence {
             stages: Vec::new(),
         }),
         pod: None,
-        job: JobEnd::Unfinished,
+        // What the platform says counts where the execution was told to stop.
+        job: JobEnd::NodeLost(at(0)),
         history: History::default(),
     }
 }

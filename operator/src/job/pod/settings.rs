@@ -51,6 +51,8 @@ pub struct PodSettings {
     pub grant_url: String,
     /// Who signed its certificate, in PEM.
     pub grant_ca: String,
+    /// Who signed the store's certificate, in PEM, if it is a private authority.
+    pub store_ca: Option<String>,
     /// What the pod must not exceed; its memory is filled in for each attempt.
     pub limits: Limits,
 }

@@ -91,6 +91,10 @@ fn environment(attempt: &Attempt<'_>, settings: &PodSettings, memory_bytes: i64)
         memory_bytes: u64::try_from(memory_bytes).unwrap_or_default(),
         ..settings.limits.clone()
     };
+    let store_ca = settings
+        .store_ca
+        .clone()
+        .map(|pem| ("VESSEL_STORE_CA", pem));
     [
         ("VESSEL_JOB", json(&order(attempt))),
         ("VESSEL_LIMITS", json(&limits)),
@@ -99,6 +103,7 @@ fn environment(attempt: &Attempt<'_>, settings: &PodSettings, memory_bytes: i64)
         ("VESSEL_TOKEN_FILE", TOKEN_FILE.to_owned()),
     ]
     .into_iter()
+    .chain(store_ca)
     .map(|(name, value)| EnvVar {
         name: name.to_owned(),
         value: Some(value),

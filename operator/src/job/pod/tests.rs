@@ -34,6 +34,7 @@ fn settings() -> PodSettings {
         audience: "grant.vessel.media/vessel/vessel".to_owned(),
         grant_url: "https://vessel-operator.vessel.svc".to_owned(),
         grant_ca: "PEM".to_owned(),
+        store_ca: None,
         limits: Limits {
             max_source_bytes: 5 << 30,
             max_duration_seconds: 43_200,
@@ -47,18 +48,25 @@ fn settings() -> PodSettings {
     }
 }
 
-fn job(source: &serde_json::Value, memory_limit_bytes: Option<i64>) -> Job {
-    let (work, execution) = (work(source), Execution::default());
-    let attempt = Attempt {
+fn attempt<'a>(work: &'a Work, execution: &'a Execution) -> Attempt<'a> {
+    Attempt {
         namespace: "music",
         name: "night-drive-0123456789",
         job_uid: "b3f0c1de-2f0e-4d1c-8a0c-5e9b7a1c2d3e".parse().unwrap(),
         asset_uid: work.asset_uid.parse().unwrap(),
         number: 1,
-        work: &work,
-        execution: &execution,
-        memory_limit_bytes,
+        work,
+        execution,
+        memory_limit_bytes: None,
         plain_http: PlainHttp::Refused,
+    }
+}
+
+fn job(source: &serde_json::Value, memory_limit_bytes: Option<i64>) -> Job {
+    let (work, execution) = (work(source), Execution::default());
+    let attempt = Attempt {
+        memory_limit_bytes,
+        ..attempt(&work, &execution)
     };
     build(&attempt, &settings())
 }
@@ -118,6 +126,17 @@ fn more_memory_after_the_last_attempt_ran_out_of_it() {
     assert_eq!(told.memory_bytes, 2 << 30);
 }
 
+#[test]
+fn a_store_with_an_authority_of_its_own_is_told_to_the_pod() {
+    let settings = PodSettings {
+        store_ca: Some("STORE PEM".to_owned()),
+        ..settings()
+    };
+    let (work, execution) = (work(&s3()), Execution::default());
+    let told = build(&attempt(&work, &execution), &settings);
+    assert_eq!(env(&told, "VESSEL_STORE_CA"), "STORE PEM");
+}
+
 /// Pod Security "restricted", as its controls are listed in the Kubernetes documentation.
 #[test]
 fn a_pod_is_restricted() {
@@ -167,18 +186,7 @@ fn what_the_chart_adds_never_hides_our_labels() {
     ]
     .into();
     let (work, execution) = (work(&s3()), Execution::default());
-    let attempt = Attempt {
-        namespace: "music",
-        name: "night-drive-0123456789",
-        job_uid: "b3f0c1de-2f0e-4d1c-8a0c-5e9b7a1c2d3e".parse().unwrap(),
-        asset_uid: work.asset_uid.parse().unwrap(),
-        number: 1,
-        work: &work,
-        execution: &execution,
-        memory_limit_bytes: None,
-        plain_http: PlainHttp::Refused,
-    };
-    let labels = pod_labels(&attempt, &settings);
+    let labels = pod_labels(&attempt(&work, &execution), &settings);
     assert_eq!(
         labels["vessel.media/transcodejob"],
         "night-drive-0123456789"
