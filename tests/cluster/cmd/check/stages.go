@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vesselmedia/vessel/tests/cluster/internal/debian"
+	"github.com/vesselmedia/vessel/tests/cluster/internal/images"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/machine"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/node"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/run"
@@ -33,7 +34,7 @@ func stages(clone string) []stage {
 		{name: "lints of Go", run: cluster.plain("go", "vet", "-tags", "machine", "./...")},
 		{name: "tests of Go", run: cluster.counted(countGo, "go", "test", "-json", "-count=1", "./...")},
 		{name: "lints of Rust", run: c.plain("cargo", "clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings")},
-		{name: "unit tests of Rust", run: c.counted(countCargo, "cargo", "test", "--quiet", "--locked", "--workspace", "--exclude", "vessel-e2e", "--no-fail-fast")},
+		{name: "unit tests of Rust", run: c.unit},
 		{name: "generated files", run: c.plain("cargo", "run", "--quiet", "--locked", "--package", "vessel-crds", "--bin", "crdgen", "--", "--check")},
 		{name: "licences, bans and sources", run: c.deny("licenses", "bans", "sources")},
 		{name: "advisories", run: c.advisories},
@@ -108,6 +109,25 @@ func outcome(err error) tally {
 		return tally{failed: 1, why: err.Error()}
 	}
 	return tally{passed: 1}
+}
+
+// unit runs the tests of the crates, with the real S3 server and the real ffmpeg.
+func (c *checker) unit(ctx context.Context) tally {
+	if err := debian.Ensure(ctx, images.Packages...); err != nil {
+		return outcome(err)
+	}
+	store, err := tools.Store(ctx)
+	if err != nil {
+		return outcome(err)
+	}
+	ffmpeg, err := images.Ffmpeg(ctx, c.clone)
+	if err != nil {
+		return outcome(err)
+	}
+	return c.count(ctx, countCargo, run.Command{
+		Args: []string{"cargo", "test", "--locked", "--workspace", "--exclude", "vessel-e2e", "--no-fail-fast"},
+		Env:  []string{"PATH=" + filepath.Dir(store) + ":" + os.Getenv("PATH"), "VESSEL_FFMPEG_ROOT=" + ffmpeg},
+	})
 }
 
 func (c *checker) deny(checks ...string) func(context.Context) tally {

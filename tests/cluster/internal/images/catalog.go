@@ -4,7 +4,9 @@ import (
 	"context"
 	"path/filepath"
 
+	"github.com/vesselmedia/vessel/tests/cluster/internal/cache"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/node"
+	"github.com/vesselmedia/vessel/tests/cluster/internal/run"
 	"github.com/vesselmedia/vessel/tests/cluster/internal/tools"
 )
 
@@ -32,6 +34,33 @@ func (c Component) Image(clone string) Image {
 		Files:      []string{"dist/bin/vessel-" + c.Name},
 		Base:       Debian,
 	}
+}
+
+// Ffmpeg is a folder with the ffmpeg of the transcoder's image and what it
+// links: the tests of the transcoder use it without a container.
+func Ffmpeg(ctx context.Context, clone string) (string, error) {
+	dockerfile := filepath.Join(clone, "transcoder/Dockerfile")
+	return cache.Ensure("ffmpeg", cache.Key{Files: []string{dockerfile}}, func(dir string) error {
+		builder, err := newBuilder()
+		if err != nil {
+			return err
+		}
+		unlock, err := builder.lock()
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if err := builder.ensureBase(ctx, Debian); err != nil {
+			return err
+		}
+		stage := Built{Name: "localhost/transcoder-libraries", Tag: "latest"}
+		if err := builder.build(ctx, stage, dockerfile, clone, "--target", "libraries"); err != nil {
+			return err
+		}
+		return builder.mounted(ctx, stage, func(folder string) error {
+			return run.Do(ctx, "cp", "--archive", filepath.Join(folder, "rootfs")+"/.", dir)
+		})
+	})
 }
 
 // Pause builds the image that every pod of the local node needs.

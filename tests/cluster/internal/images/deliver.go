@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,19 +85,24 @@ func Size(ctx context.Context, built Built) (int64, error) {
 		return 0, err
 	}
 	var total int64
-	container, err := builder.buildah("", "from", "--pull-never", built.Reference()).Output(ctx)
-	if err != nil {
-		return 0, err
-	}
-	remove := builder.buildah("", "rm", container)
-	folder, err := builder.buildah("", "mount", container).Output(ctx)
-	if err == nil {
+	err = builder.mounted(ctx, built, func(folder string) (err error) {
 		total, err = folderSize(folder)
-	}
-	if removed := remove.Do(ctx); err == nil {
-		err = removed
-	}
+		return err
+	})
 	return total, err
+}
+
+// mounted hands out the files of an image for as long as use takes.
+func (b *builder) mounted(ctx context.Context, built Built, use func(folder string) error) error {
+	container, err := b.buildah("", "from", "--pull-never", built.Reference()).Output(ctx)
+	if err != nil {
+		return err
+	}
+	folder, err := b.buildah("", "mount", container).Output(ctx)
+	if err == nil {
+		err = use(folder)
+	}
+	return errors.Join(err, b.buildah("", "rm", container).Do(ctx))
 }
 
 func folderSize(folder string) (total int64, err error) {

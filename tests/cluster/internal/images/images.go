@@ -79,7 +79,7 @@ func Build(ctx context.Context, image Image, tag string) (Built, error) {
 		tag = key
 	}
 	built := Built{Name: image.Name, Tag: tag}
-	unlock, err := cache.Lock(filepath.Join(builder.store, "lock"))
+	unlock, err := builder.lock()
 	if err != nil {
 		return built, err
 	}
@@ -94,9 +94,17 @@ func Build(ctx context.Context, image Image, tag string) (Built, error) {
 		}
 	}
 	fmt.Println("building", built.Reference())
-	return built, builder.buildah("image-"+filepath.Base(image.Name),
-		"build", "--isolation", "chroot", "--pull-never", "--layers", "--tag", built.Reference(), "--tag", marker,
-		"--file", image.Dockerfile, image.Context).Do(ctx)
+	return built, builder.build(ctx, built, image.Dockerfile, image.Context, "--tag", marker)
+}
+
+func (b *builder) build(ctx context.Context, built Built, dockerfile, folder string, more ...string) error {
+	args := append([]string{"build", "--isolation", "chroot", "--pull-never", "--layers", "--tag", built.Reference()}, more...)
+	return b.buildah("image-"+filepath.Base(built.Name), append(args, "--file", dockerfile, folder)...).Do(ctx)
+}
+
+// lock keeps two commands from building in the one store at the same time.
+func (b *builder) lock() (unlock func(), err error) {
+	return cache.Lock(filepath.Join(b.store, "lock"))
 }
 
 func (i Image) key() cache.Key {
