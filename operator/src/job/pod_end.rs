@@ -125,3 +125,57 @@ fn disruption(status: &PodStatus) -> Option<Disruption> {
             message: condition.message.clone().unwrap_or_default(),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn pod(phase: &str, exit_code: i32, message: Option<&str>) -> Pod {
+        let terminated = json!({"exitCode": exit_code, "reason": "Error", "message": message});
+        with(phase, &json!({"terminated": terminated}))
+    }
+
+    fn with(phase: &str, state: &Value) -> Pod {
+        serde_json::from_value(json!({
+            "metadata": {"uid": "u"},
+            "status": {"phase": phase, "containerStatuses": [{
+                "name": "transcoder", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state,
+            }]},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_last_word_ends_a_pod_before_its_phase_does() {
+        assert!(PodEnd::of(&pod("Running", 0, Some("{}"))).is_some());
+        assert!(PodEnd::of(&pod("Running", 64, Some("{}"))).is_some());
+        // Why it may be tried again is for the kubelet to say.
+        assert!(PodEnd::of(&pod("Running", 75, Some("{}"))).is_none());
+        assert!(PodEnd::of(&pod("Running", 137, None)).is_none());
+        assert!(PodEnd::of(&pod("Failed", 137, None)).is_some());
+        assert!(PodEnd::of(&with("Running", &json!({"running": {}}))).is_none());
+        assert!(PodEnd::of(&Pod::default()).is_none());
+    }
+
+    #[test]
+    fn who_interrupted_a_pod() {
+        let mut interrupted = pod("Failed", 143, None);
+        let condition = json!([{"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet"}]);
+        interrupted.status.as_mut().unwrap().conditions =
+            serde_json::from_value(condition).unwrap();
+        let end = PodEnd::of(&interrupted).unwrap();
+        assert_eq!(end.disruption.unwrap().disruptor(), Disruptor::Kubelet);
+        assert_eq!(
+            PodEnd::of(&pod("Failed", 1, None)).unwrap().disruption,
+            None
+        );
+    }
+
+    #[test]
+    fn an_end_is_told_in_a_few_words() {
+        let end = PodEnd::of(&pod("Failed", 137, None)).unwrap();
+        assert_eq!(end.describe(), "exit code 137, Error");
+        assert_eq!(PodEnd::default().describe(), "no exit code");
+    }
+}

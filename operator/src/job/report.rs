@@ -77,7 +77,7 @@ async fn tell(
                 .normal(
                     job,
                     "AttemptStarted",
-                    &format!("attempt {number} has a pod"),
+                    &format!("attempt {number} has its batch Job"),
                 )
                 .await;
         }

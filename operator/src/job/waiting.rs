@@ -78,6 +78,10 @@ fn container_waits(status: &PodStatus) -> Option<Waiting> {
     }
 }
 
+/// What stands before these words names a pod that is another one at every try: the same
+/// wait would be told anew each time.
+const FORBIDDEN: &str = "is forbidden: ";
+
 /// Why the Job controller could not make the pod, from the message of its `FailedCreate`
 /// event.
 pub fn of_failed_create(message: &str) -> Waiting {
@@ -86,5 +90,78 @@ pub fn of_failed_create(message: &str) -> Waiting {
     } else {
         WaitingReason::PodsRejected
     };
-    Waiting::new(reason, message)
+    let why = message
+        .split_once(FORBIDDEN)
+        .map_or(message, |(_, why)| why);
+    Waiting::new(reason, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn pod(status: &Value) -> Pod {
+        serde_json::from_value(json!({"metadata": {}, "status": status})).unwrap()
+    }
+
+    fn container(state: &Value) -> Value {
+        json!({"containerStatuses": [{
+            "name": "transcoder", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state,
+        }]})
+    }
+
+    fn waiting(reason: &str) -> Option<WaitingReason> {
+        let state = json!({"waiting": {"reason": reason, "message": "so it is"}});
+        of_pod(&pod(&container(&state))).map(|waiting| waiting.reason)
+    }
+
+    #[test]
+    fn what_keeps_a_pod_from_starting() {
+        let unschedulable = json!({"conditions": [{
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available",
+        }]});
+        let told = of_pod(&pod(&unschedulable)).unwrap();
+        assert_eq!(
+            told,
+            Waiting::new(WaitingReason::Unschedulable, "0/1 nodes are available")
+        );
+        assert_eq!(waiting("ImagePullBackOff"), Some(WaitingReason::ImagePull));
+        assert_eq!(waiting("ErrImageNeverPull"), Some(WaitingReason::ImagePull));
+        assert_eq!(
+            waiting("CreateContainerConfigError"),
+            Some(WaitingReason::PodsRejected)
+        );
+        assert_eq!(waiting("ContainerCreating"), None);
+        assert_eq!(of_pod(&pod(&json!({}))), None);
+    }
+
+    #[test]
+    fn a_running_container_is_a_running_pod() {
+        assert!(is_running(&pod(&container(&json!({"running": {}})))));
+        assert!(!is_running(&pod(&container(&json!({"waiting": {}})))));
+        assert!(!is_running(&pod(&json!({}))));
+    }
+
+    #[test]
+    fn a_refused_pod_is_told_without_its_name() {
+        let quota = of_failed_create(
+            "Error creating: pods \"q-1-rv82l\" is forbidden: exceeded quota: q, limited: pods=0",
+        );
+        assert_eq!(
+            quota,
+            Waiting::new(
+                WaitingReason::QuotaExceeded,
+                "exceeded quota: q, limited: pods=0"
+            )
+        );
+        let security = of_failed_create(
+            "Error creating: pods \"a-1-x\" is forbidden: violates PodSecurity \"restricted:latest\"",
+        );
+        assert_eq!(security.reason, WaitingReason::PodsRejected);
+        assert_eq!(
+            of_failed_create("no such PriorityClass").message,
+            "no such PriorityClass"
+        );
+    }
 }
