@@ -94,9 +94,9 @@ pub struct ObjectsGrant {
 pub struct ObjectGrant {
     /// PUT with If-None-Match, length, type, cache lifetime and checksum.
     pub put: SignedRequest,
-    /// HEAD, to find out after a 412 whether the object there is ours: it carries
-    /// `x-amz-checksum-mode`.
-    pub head: SignedRequest,
+    /// GET, to find out after a 412 whether the object there is ours. Its bytes are hashed:
+    /// `x-amz-checksum-mode` can't be part of a presigned request, and is refused outside of it.
+    pub get: SignedRequest,
 }
 
 /// Body of [`COMMIT_PATH`]: the manifest has been PUT.

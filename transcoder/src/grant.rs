@@ -69,7 +69,7 @@ impl GrantClient {
         self.call(SOURCE_PATH, &serde_json::json!({})).await
     }
 
-    /// A PUT and a HEAD for each of 1 to [`vessel_storage::grant::MAX_OBJECTS`] objects.
+    /// A PUT and a GET for each of 1 to [`vessel_storage::grant::MAX_OBJECTS`] objects.
     pub async fn objects(
         &self,
         objects: Vec<ObjectDeclaration>,
@@ -87,7 +87,7 @@ impl GrantClient {
         }
     }
 
-    /// A PUT and a HEAD for one object.
+    /// A PUT and a GET for one object.
     pub async fn object(&self, object: ObjectDeclaration) -> Result<ObjectGrant, Stop> {
         let (grant, _) = self.objects(vec![object]).await?;
         let granted = grant.objects.into_iter().next();

@@ -240,25 +240,26 @@ async fn acknowledged(
 }
 
 /// 412: somebody has written that key. It was this execution, its answer having been lost,
-/// if the checksum says so.
+/// if its bytes say so.
 async fn there_already(
     store: &Store,
     declared: &ObjectDeclaration,
     granted: &ObjectGrant,
 ) -> Result<(), Stop> {
-    let found = match store.send(&granted.head, Bytes::new()).await? {
-        Answer::Done(answer) => checksum(&answer),
+    let found = match store.send(&granted.get, Bytes::new()).await? {
+        Answer::Done(answer) => answer.bytes().await.ok(),
         _ => None,
     };
-    if found.as_ref() == Some(&declared.sha256.base64()) {
+    let found = found.map(|bytes| Sha256::of(&bytes));
+    if found == Some(declared.sha256) {
         return Ok(());
     }
     Err(failed(
         FailureReason::Internal,
         format!(
-            "another object lies at {} of this execution (checksum {})",
+            "another object lies at {} of this execution (SHA-256 {})",
             declared.path,
-            found.as_deref().unwrap_or("unknown")
+            found.map_or_else(|| "unknown".to_owned(), |found| found.to_string())
         ),
     ))
 }

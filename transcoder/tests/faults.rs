@@ -50,7 +50,7 @@ async fn a_put_is_repeated_and_a_lost_answer_is_found_by_its_checksum() {
         inner.faults.put_answer_lost = 2;
     });
     let (manifest, verdict) = execution.commits().await;
-    // One failed PUT, and two PUTs and HEADs after a lost answer.
+    // One failed PUT, and two PUTs and GETs after a lost answer.
     assert!(verdict.cost.store_requests >= manifest.objects.len() as u64 + 5);
 }
 

@@ -157,28 +157,28 @@ pub(super) mod tests {
         type Change = fn(&mut [Value; 4]);
         let cases: [(&str, Change); 11] = [
             ("a pod that goes", |all| {
-                all[0]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")
+                all[0]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
             }),
             ("a pod of nobody", |all| {
-                all[0]["metadata"]["ownerReferences"] = json!([])
+                all[0]["metadata"]["ownerReferences"] = json!([]);
             }),
             ("a pod of another Job", |all| {
-                all[0]["metadata"]["ownerReferences"][0]["uid"] = json!("x")
+                all[0]["metadata"]["ownerReferences"][0]["uid"] = json!("x");
             }),
             ("a Job of the same name made again", |all| {
-                all[1]["metadata"]["uid"] = json!("x")
+                all[1]["metadata"]["uid"] = json!("x");
             }),
             ("a Job of somebody else", |all| {
-                all[1]["metadata"]["ownerReferences"][0]["uid"] = json!("x")
+                all[1]["metadata"]["ownerReferences"][0]["uid"] = json!("x");
             }),
             ("a job that was recreated", |all| {
-                all[2]["metadata"]["uid"] = json!("x")
+                all[2]["metadata"]["uid"] = json!("x");
             }),
             ("a job that goes", |all| {
-                all[2]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")
+                all[2]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
             }),
             ("a job that has ended", |all| {
-                all[2]["status"]["phase"] = json!("Ready")
+                all[2]["status"]["phase"] = json!("Ready");
             }),
             ("an attempt whose outcome is recorded", |all| {
                 all[2]["status"]["attempts"][1]["outcome"] = json!("Disrupted");
@@ -187,7 +187,7 @@ pub(super) mod tests {
                 all[1]["metadata"]["labels"]["vessel.media/attempt"] = json!("1");
             }),
             ("an asset that goes", |all| {
-                all[3]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")
+                all[3]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
             }),
         ];
         for (name, change) in cases {

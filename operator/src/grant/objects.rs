@@ -11,7 +11,7 @@ use vessel_storage::grant::{
 };
 use vessel_storage::path::{ObjectPath, SegmentKind};
 
-/// Signs a PUT and a HEAD for every declared object.
+/// Signs a PUT and a GET for every declared object.
 pub(super) async fn grant(
     grants: &Grants,
     execution: &Execution,
@@ -45,7 +45,7 @@ async fn sign(
     };
     Ok(ObjectGrant {
         put: store.bucket.presign_put(&key, &terms, ttl).await?,
-        head: store.bucket.presign_head(&key, ttl).await?,
+        get: store.bucket.presign_get(&(&key).into(), None, ttl).await?,
     })
 }
 

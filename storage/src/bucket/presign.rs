@@ -9,7 +9,6 @@ use crate::digest::Sha256;
 use crate::grant::SignedRequest;
 use crate::key::Key;
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
-use aws_sdk_s3::types::ChecksumMode;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,24 +44,6 @@ impl Bucket {
             .presigned(config(&object.key, Op::Get, ttl)?)
             .await
             .map_err(|error| BucketError::of(Op::Get, object.key.as_str(), error))?;
-        Ok(request(&signed, ttl))
-    }
-
-    /// HEAD of an object that also tells its checksum.
-    pub async fn presign_head(
-        &self,
-        key: &Key,
-        ttl: Duration,
-    ) -> Result<SignedRequest, BucketError> {
-        let signed = self
-            .client
-            .head_object()
-            .bucket(self.name())
-            .key(key.as_str())
-            .checksum_mode(ChecksumMode::Enabled)
-            .presigned(config(key, Op::Head, ttl)?)
-            .await
-            .map_err(|error| BucketError::of(Op::Head, key.as_str(), error))?;
         Ok(request(&signed, ttl))
     }
 
