@@ -242,7 +242,11 @@ impl Store {
             }
         })
         .await;
-        remove(cluster, TEST_STORE).await;
+        let stores: Api<MediaStore> = Api::all(cluster.client.clone());
+        let ours = ListParams::default().labels(&format!("{LABEL}=store"));
+        for store in stores.list(&ours).await.unwrap() {
+            remove(cluster, &store.name_any()).await;
+        }
         for prefix in [TEST_STORE, SOURCES, &format!("{SAMPLES}e2e-")] {
             self.empty(prefix).await;
         }

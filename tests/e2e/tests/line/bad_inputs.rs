@@ -219,10 +219,15 @@ async fn fails(scene: &Scene<'_>, name: &str, why: &str, limit: Duration, attemp
     let job = jobs[0].status.as_ref().unwrap();
     assert_eq!(job.attempts_started, attempts, "{:?}", job.attempts);
     let message = status.message.clone().unwrap_or_default();
-    let events = scene.events_of(name).await;
-    assert!(
-        events.iter().any(|event| event.contains(why)),
-        "no Event says {why}: {events:?}"
-    );
+    until(&format!("an Event says {why}"), seconds(20), async || {
+        let events = scene.events_of(name).await;
+        let says = events.iter().any(|event| event.contains(why));
+        if says {
+            Ok(())
+        } else {
+            Err(format!("{events:?}"))
+        }
+    })
+    .await;
     message
 }

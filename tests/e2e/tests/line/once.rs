@@ -72,12 +72,19 @@ async fn kill_operator(cluster: &Cluster) {
     .await;
 }
 
-async fn running(cluster: &Cluster) -> Result<Vec<Process>, &'static str> {
-    let found = processes(cluster).await;
-    if found.is_empty() {
-        Err("no process of the operator on this machine")
-    } else {
+/// The processes of the operator, one a pod.
+async fn running(cluster: &Cluster) -> Result<Vec<Process>, String> {
+    let (found, pods) = (
+        processes(cluster).await,
+        cluster.operator_pods().await.len(),
+    );
+    if found.len() == pods && pods > 0 {
         Ok(found)
+    } else {
+        Err(format!(
+            "{} of {pods} processes on this machine",
+            found.len()
+        ))
     }
 }
 

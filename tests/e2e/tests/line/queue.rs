@@ -6,6 +6,7 @@ use kube::api::ListParams;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 use std::collections::BTreeSet;
+use std::env;
 use std::pin::pin;
 use tokio::fs;
 use vessel_crds::{MediaAsset, Phase, TranscodeJob};
@@ -18,7 +19,15 @@ use vessel_e2e::{Cluster, Scene, note, tests};
 
 tests! { thirty_assets_keep_to_the_limit_and_then_cost_nothing }
 
+/// Assets, if `VESSEL_E2E_ASSETS` says nothing else.
 const ASSETS: usize = 30;
+
+fn how_many() -> usize {
+    let asked = env::var("VESSEL_E2E_ASSETS").ok();
+    asked.map_or(ASSETS, |count| {
+        count.parse().expect("VESSEL_E2E_ASSETS is a number")
+    })
+}
 
 /// The last of them, which is to go before those that wait.
 const URGENT: &str = "urgent";
@@ -36,9 +45,9 @@ async fn thirty_assets_keep_to_the_limit_and_then_cost_nothing(cluster: &Cluster
             Some(3.0),
             "the release under test has queue.maxRunning: 3"
         );
-        for number in 1..ASSETS {
+        for number in 1..how_many() {
             scene
-                .apply(&format!("tiny-{number:02}"), &from_s3(&key))
+                .apply(&format!("tiny-{number:03}"), &from_s3(&key))
                 .await;
         }
         let mut urgent = from_s3(&key);
@@ -67,7 +76,7 @@ async fn every_asset_was_encoded_once(scene: &Scene<'_>) {
         .list(&ListParams::default())
         .await
         .unwrap();
-    assert_eq!(assets.items.len(), ASSETS);
+    assert_eq!(assets.items.len(), how_many());
     for asset in assets {
         assert_eq!(
             asset.status.as_ref().unwrap().phase,
@@ -78,7 +87,7 @@ async fn every_asset_was_encoded_once(scene: &Scene<'_>) {
     }
     assert_eq!(
         scene.recorder.jobs().len(),
-        ASSETS,
+        how_many(),
         "one batch Job an asset"
     );
 }
@@ -92,7 +101,7 @@ async fn the_urgent_one_went_first(scene: &Scene<'_>) {
     let urgent = start(urgent.unwrap());
     let before = jobs.iter().filter(|job| start(job) < urgent).count();
     assert!(
-        before <= ASSETS / 3,
+        before <= how_many() / 3,
         "{before} jobs started before the urgent one"
     );
 }
@@ -100,21 +109,25 @@ async fn the_urgent_one_went_first(scene: &Scene<'_>) {
 /// Samples of the depth of the queue until all assets are Ready and it is empty.
 async fn depths(cluster: &Cluster, scene: &Scene<'_>) -> Vec<u64> {
     let mut depths = Vec::new();
-    until("all assets are Ready", seconds(300), async || {
-        let depth = Metrics::read(cluster)
-            .await
-            .sum("vessel_queue_depth", &[])
-            .unwrap_or_default();
-        if depths.last() != Some(&(depth as u64)) {
-            depths.push(depth as u64);
-        }
-        let ready = ready(scene).await;
-        if ready == ASSETS && depth == 0.0 {
-            Ok(())
-        } else {
-            Err(format!("{ready} Ready, {depths:?}"))
-        }
-    })
+    until(
+        "all assets are Ready",
+        seconds(10 * how_many() as u64),
+        async || {
+            let depth = Metrics::read(cluster)
+                .await
+                .sum("vessel_queue_depth", &[])
+                .unwrap_or_default();
+            if depths.last() != Some(&(depth as u64)) {
+                depths.push(depth as u64);
+            }
+            let ready = ready(scene).await;
+            if ready == how_many() && depth == 0.0 {
+                Ok(())
+            } else {
+                Err(format!("{ready} Ready, {depths:?}"))
+            }
+        },
+    )
     .await;
     depths
 }
@@ -135,17 +148,18 @@ async fn unfinished_jobs(scene: &Scene<'_>) -> usize {
     let jobs: Api<Job> = Api::all(scene.cluster.client.clone());
     let ours = watcher::Config::default().labels("app.kubernetes.io/managed-by=vessel");
     let mut events = pin!(watcher(jobs, ours));
-    let (mut unfinished, mut most) = (BTreeSet::new(), 0);
-    let mut started = BTreeSet::new();
+    let (mut unfinished, mut most, mut ours_seen) = (BTreeSet::new(), 0, BTreeSet::new());
     loop {
         match events.try_next().await.unwrap().unwrap() {
-            Event::Apply(job) | Event::InitApply(job) if is_finished(&job) => {
-                unfinished.remove(&job.uid());
-                started.insert(job.uid());
-            }
             Event::Apply(job) | Event::InitApply(job) => {
-                started.insert(job.uid());
-                unfinished.insert(job.uid());
+                if job.namespace().as_ref() == Some(&scene.namespace) {
+                    ours_seen.insert(job.uid());
+                }
+                if is_finished(&job) {
+                    unfinished.remove(&job.uid());
+                } else {
+                    unfinished.insert(job.uid());
+                }
             }
             Event::Delete(job) => {
                 unfinished.remove(&job.uid());
@@ -153,7 +167,7 @@ async fn unfinished_jobs(scene: &Scene<'_>) -> usize {
             Event::Init | Event::InitDone => {}
         }
         most = most.max(unfinished.len());
-        if started.len() >= ASSETS && unfinished.is_empty() {
+        if ours_seen.len() >= how_many() && unfinished.is_empty() {
             return most;
         }
     }

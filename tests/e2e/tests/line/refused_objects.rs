@@ -50,6 +50,21 @@ async fn a_source_that_can_not_be_meant_is_refused(cluster: &Cluster) {
             "spec.source.http.url in body should match '^https?://",
         ),
         (
+            "above",
+            source(json!({"s3": {"key": "samples/../vessel/in/secret"}})),
+            "s3.key must not begin or end with '/', nor have the parts '', '.' or '..'",
+        ),
+        (
+            "rooted",
+            source(json!({"s3": {"key": "/samples/song.flac"}})),
+            "name the object by its plain key",
+        ),
+        (
+            "bucket",
+            source(json!({"s3": {"key": "song.flac", "bucket": "../etc"}})),
+            "spec.source.s3.bucket in body should match",
+        ),
+        (
             "digest",
             source(json!({"http": {"url": web, "sha256": "abc"}})),
             "spec.source.http.sha256",
