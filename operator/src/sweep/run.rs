@@ -102,6 +102,7 @@ impl Sweeper {
     }
 
     async fn sweep(&mut self, handle: &StoreHandle, ready: &ReadyStore, times: Times) {
+        let before = self.context.graves.status(&handle.name);
         let result = self.try_sweep(handle, ready, times).await;
         let now = Instant::now();
         let entry = self.stores.entry(handle.name.clone()).or_default();
@@ -116,6 +117,9 @@ impl Sweeper {
             result.as_ref().is_err_and(|halt| !halt.passes()),
         );
         self.tell(handle, result, was_halted).await;
+        if self.context.graves.status(&handle.name) != before {
+            self.context.stores.figures_changed();
+        }
     }
 
     async fn try_sweep(
@@ -160,7 +164,6 @@ impl Sweeper {
     ) {
         let context = &self.context;
         let name = &handle.name;
-        let before = context.graves.status(name);
         match result {
             Ok(message) => {
                 context
@@ -184,9 +187,6 @@ impl Sweeper {
         }
         let waiting = i64::try_from(context.graves.waiting(name)).unwrap_or(i64::MAX);
         context.metrics.sweep.set_candidates(name, waiting);
-        if context.graves.status(name) != before {
-            context.stores.figures_changed();
-        }
     }
 
     async fn warn(&self, name: &str, halt: &Halt) {
