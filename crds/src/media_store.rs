@@ -33,7 +33,10 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("has(self.endpoint) == has(oldSelf.endpoint) && (!has(self.endpoint) || self.endpoint == oldSelf.endpoint)").message("endpoint is immutable: create another MediaStore"))]
 pub struct MediaStoreSpec {
     /// Name of the bucket. Immutable.
-    #[schemars(length(min = 3, max = 63))]
+    #[schemars(
+        length(min = 3, max = 63),
+        regex(pattern = r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$")
+    )]
     pub bucket: String,
     /// What every key begins with, such as `vessel/`; ends with `/` unless it is empty.
     /// Immutable.
@@ -150,7 +153,10 @@ pub struct AllowedSources {
 pub struct AllowedS3Source {
     /// The bucket. Default: the store's own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3, max = 63))]
+    #[schemars(
+        length(min = 3, max = 63),
+        regex(pattern = r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$")
+    )]
     pub bucket: Option<String>,
     /// What their keys begin with. Never reaches into the store's own prefix.
     #[schemars(length(max = 1024))]

@@ -60,15 +60,21 @@ pub struct HttpSource {
 }
 
 /// A file in an S3 bucket.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+// A server that keeps objects as files would follow `..` out of what a namespace may read.
+#[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.key.split('/').all(part, part != '' && part != '.' && part != '..')")
+    .message("s3.key must not begin or end with '/', nor have the parts '', '.' or '..': name the object by its plain key"))]
 pub struct S3Source {
     /// Key of the object. The store's `spec.sources` says which keys a namespace may read.
     #[schemars(length(min = 1, max = 1024))]
     pub key: String,
     /// Bucket of the object. Default: the store's own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3, max = 63))]
+    #[schemars(
+        length(min = 3, max = 63),
+        regex(pattern = r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$")
+    )]
     pub bucket: Option<String>,
     /// A version of the object in a versioned bucket. Default: the newest.
     #[serde(skip_serializing_if = "Option::is_none")]
