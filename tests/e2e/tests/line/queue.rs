@@ -3,8 +3,10 @@ use crate::at_rest;
 use futures::TryStreamExt;
 use k8s_openapi::api::batch::v1::Job;
 use kube::api::ListParams;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::env;
 use std::pin::pin;
@@ -53,7 +55,12 @@ async fn thirty_assets_keep_to_the_limit_and_then_cost_nothing(cluster: &Cluster
         let mut urgent = from_s3(&key);
         urgent["priority"] = 100.into();
         scene.apply(URGENT, &urgent).await;
-        let (depths, most) = futures::join!(depths(cluster, scene), unfinished_jobs(scene));
+        let most = Cell::new(0);
+        let depths = tokio::select! {
+            depths = depths(cluster, scene) => depths,
+            () = watch_jobs(scene, &most) => panic!("the watch of Jobs ended"),
+        };
+        let most = most.get();
         note(format!(
             "queue depth over time: {depths:?}; most Jobs at once: {most}"
         ));
@@ -143,33 +150,27 @@ async fn ready(scene: &Scene<'_>) -> usize {
         .len()
 }
 
-/// The most Jobs that were unfinished at once in the whole cluster, until all assets are Ready.
-async fn unfinished_jobs(scene: &Scene<'_>) -> usize {
+/// Raises `most` to the number of Jobs that are unfinished at once in the whole cluster, for
+/// as long as it is polled.
+async fn watch_jobs(scene: &Scene<'_>, most: &Cell<usize>) {
     let jobs: Api<Job> = Api::all(scene.cluster.client.clone());
     let ours = watcher::Config::default().labels("app.kubernetes.io/managed-by=vessel");
-    let mut events = pin!(watcher(jobs, ours));
-    let (mut unfinished, mut most, mut ours_seen) = (BTreeSet::new(), 0, BTreeSet::new());
+    let mut events = pin!(watcher(jobs, ours).default_backoff());
+    let mut unfinished = BTreeSet::new();
     loop {
-        match events.try_next().await.unwrap().unwrap() {
-            Event::Apply(job) | Event::InitApply(job) => {
-                if job.namespace().as_ref() == Some(&scene.namespace) {
-                    ours_seen.insert(job.uid());
-                }
-                if is_finished(&job) {
-                    unfinished.remove(&job.uid());
-                } else {
-                    unfinished.insert(job.uid());
-                }
+        match events.try_next().await {
+            Ok(Some(Event::Apply(job) | Event::InitApply(job))) if !is_finished(&job) => {
+                unfinished.insert(job.uid());
             }
-            Event::Delete(job) => {
+            Ok(Some(Event::Apply(job) | Event::InitApply(job) | Event::Delete(job))) => {
                 unfinished.remove(&job.uid());
             }
-            Event::Init | Event::InitDone => {}
+            Ok(Some(Event::Init)) => unfinished.clear(),
+            // After an error the watcher tries again by itself.
+            Ok(Some(Event::InitDone)) | Err(_) => {}
+            Ok(None) => return,
         }
-        most = most.max(unfinished.len());
-        if ours_seen.len() >= how_many() && unfinished.is_empty() {
-            return most;
-        }
+        most.set(most.get().max(unfinished.len()));
     }
 }
 
