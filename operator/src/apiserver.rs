@@ -155,12 +155,38 @@ where
     K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
     K::DynamicType: Default,
 {
-    let api: Api<K> = Api::namespaced(client.clone(), namespace);
     let parameters = kube::api::ListParams::default().fields(fields).limit(50);
-    api.list(&parameters)
+    list_by(client, namespace, &parameters).await
+}
+
+/// Lists objects by a label selector.
+pub async fn list_labelled<K>(
+    client: &Client,
+    namespace: &str,
+    labels: &str,
+) -> Result<Vec<K>, ApiError>
+where
+    K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    K::DynamicType: Default,
+{
+    let parameters = kube::api::ListParams::default().labels(labels).limit(50);
+    list_by(client, namespace, &parameters).await
+}
+
+async fn list_by<K>(
+    client: &Client,
+    namespace: &str,
+    parameters: &kube::api::ListParams,
+) -> Result<Vec<K>, ApiError>
+where
+    K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    K::DynamicType: Default,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    api.list(parameters)
         .await
         .map(|list| list.items)
-        .map_err(|error| ApiError::of::<K>(Action::List, fields, error))
+        .map_err(|error| ApiError::of::<K>(Action::List, namespace, error))
 }
 
 /// Writes the status of `object` as it was observed: another version of it is a conflict.
@@ -313,6 +339,11 @@ where
         Ok(_) => Ok(()),
         // Gone already.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        // A test of the patch did not hold: somebody else wrote first.
+        Err(kube::Error::Api(status)) if status.code == 422 => {
+            let stale = kube::Error::Api(status.with_code(409).boxed());
+            Err(ApiError::of::<K>(Action::Patch, &name, stale))
+        }
         Err(error) => Err(ApiError::of::<K>(Action::Patch, &name, error)),
     }
 }

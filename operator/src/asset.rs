@@ -6,6 +6,7 @@ pub mod allowed;
 pub mod apply;
 pub mod build;
 pub mod dropped;
+pub mod fence;
 pub mod finalize;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -33,8 +34,9 @@ use source::Located;
 use status::Outcome;
 use std::sync::Arc;
 use std::time::Duration;
-use validate::Choices;
-use vessel_crds::{MediaAsset, TranscodeJob, labels};
+use validate::{BlockReason, Choices};
+use vessel_crds::media_asset::SourceStatus;
+use vessel_crds::{MediaAsset, Phase, TranscodeJob, labels};
 
 /// How long a finalizer waits for its store before it looks again.
 const FINALIZE_RETRY: Duration = Duration::from_secs(15);
@@ -108,6 +110,9 @@ pub async fn reconcile(asset: Arc<Asset>, leader: Arc<Leader>) -> Result<Action,
 async fn outcome(asset: &MediaAsset, leader: &Leader, now: Timestamp) -> Result<Outcome, Error> {
     let valid = match validate::validate(asset, &choices(asset, leader)) {
         Ok(valid) => Box::new(valid),
+        Err(blocked) if blocked.reason == BlockReason::StoreNotReady && is_settled(asset) => {
+            return Ok(Outcome::AsItWas);
+        }
         Err(blocked) => return Ok(Outcome::Blocked(blocked)),
     };
     if is_unresolved(asset) {
@@ -123,6 +128,9 @@ async fn outcome(asset: &MediaAsset, leader: &Leader, now: Timestamp) -> Result<
         Located::Found(source) => source,
         located => return Ok(Outcome::Unlocated(valid, located)),
     };
+    if !is_recorded(asset, &source) {
+        return Ok(Outcome::Located(valid, source));
+    }
     let plan = Box::new(plan::plan(asset, &valid, &source, &jobs(asset, leader)));
     let applied = apply::apply(&plan, asset, &valid, leader)
         .await
@@ -132,6 +140,22 @@ async fn outcome(asset: &MediaAsset, leader: &Leader, now: Timestamp) -> Result<
         source,
         plan,
         applied,
+    })
+}
+
+/// Whether all that this generation asks for plays.
+fn is_settled(asset: &MediaAsset) -> bool {
+    asset.status.as_ref().is_some_and(|status| {
+        status.phase == Phase::Ready
+            && Some(status.observed_generation) == asset.metadata.generation
+    })
+}
+
+fn is_recorded(asset: &MediaAsset, source: &SourceStatus) -> bool {
+    let status = asset.status.as_ref();
+    let recorded = status.and_then(|status| status.source.as_ref());
+    recorded.is_some_and(|recorded| {
+        recorded.version == source.version && recorded.fingerprint == source.fingerprint
     })
 }
 

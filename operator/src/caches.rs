@@ -175,7 +175,8 @@ pub fn start(context: &Context, triggers: &Triggers, tasks: &mut JoinSet<()>) ->
 
     let (namespaces, writer) = reflector::store();
     let stream = watch(Api::<NamespaceMeta>::all(client.clone()), all()).reflect(writer);
-    drive(tasks, stream, on_namespace(triggers.clone()));
+    let concerned = (assets.clone(), transcodes.clone());
+    drive(tasks, stream, on_namespace(triggers.clone(), concerned));
 
     Caches {
         assets,
@@ -287,9 +288,24 @@ fn drive_stores(
     });
 }
 
-/// A namespace's annotations concern the queue.
-fn on_namespace(triggers: Triggers) -> impl FnMut(&Event<NamespaceMeta>) {
-    move |_| triggers.queue.notify_one()
+/// A namespace's annotations concern the queue, its labels whatever is in it.
+fn on_namespace(
+    triggers: Triggers,
+    (assets, transcodes): (Store<Asset>, Store<Transcode>),
+) -> impl FnMut(&Event<NamespaceMeta>) {
+    move |event| {
+        if let Some(namespace) = object(event) {
+            let name = namespace.name_any();
+            let is_in = |meta: &kube::api::ObjectMeta| meta.namespace.as_ref() == Some(&name);
+            for asset in assets.state_filter(|asset| is_in(asset.meta())) {
+                triggers.asset(&name, &asset.name_any());
+            }
+            for job in transcodes.state_filter(|job| is_in(job.meta())) {
+                triggers.transcode(&name, &job.name_any());
+            }
+        }
+        triggers.queue.notify_one();
+    }
 }
 
 fn everything<K>(store: &Store<K>, to: &mpsc::UnboundedSender<ObjectRef<K>>)

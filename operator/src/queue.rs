@@ -92,6 +92,13 @@ impl Queue {
         self.0.triggers.queue.notify_one();
     }
 
+    /// Takes a slot back, if one was given: what waits for something else needs none.
+    pub fn give_back(&self, uid: &str) {
+        if self.ledger().holds(uid) {
+            self.release(uid);
+        }
+    }
+
     /// Takes a slot back and lets others go first for a while.
     pub fn defer(&self, uid: &str, pause: SignedDuration) {
         let now = self.0.clock.now();

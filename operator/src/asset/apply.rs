@@ -1,5 +1,6 @@
 //! From a plan to what was done: creates, follow-ups, the pointer, retirements.
 use super::dropped::{Owner, bury};
+use super::fence;
 use super::plan::Plan;
 use super::pointer::{Draft, InvalidOutput};
 use super::publish::{Publication, publish};
@@ -7,7 +8,8 @@ use super::validate::Valid;
 use crate::apiserver::{self, Created};
 use crate::controllers::Leader;
 use crate::work::WorkError;
-use kube::ResourceExt;
+use jiff::SignedDuration;
+use kube::{Resource, ResourceExt};
 use std::sync::Arc;
 use vessel_crds::{MediaAsset, TranscodeJob};
 use vessel_storage::key::JobFolder;
@@ -70,9 +72,12 @@ pub async fn apply(
     for (job, follow) in &plan.follow {
         apiserver::merge_spec(&leader.context.client, job.as_ref(), follow).await?;
     }
-    retire(&plan.retire, leader).await?;
+    if !plan.retire.is_empty() && fence::holds(asset, leader).await? {
+        retire(&plan.retire, leader).await?;
+    }
     applied.playing = play(plan, asset, valid, leader).await?;
-    if matches!(applied.playing, Playing::Published { .. }) {
+    let replaced = matches!(applied.playing, Playing::Published { .. });
+    if replaced && !plan.retire_after_publish.is_empty() && fence::holds(asset, leader).await? {
         retire(&plan.retire_after_publish, leader).await?;
     }
     Ok(applied)
@@ -125,9 +130,12 @@ async fn play(
         let revision = status.and_then(|status| status.pointer_revision);
         return Ok(Playing::Published { revision, digest });
     }
-    match publish(&draft, &valid.ready, leader).await? {
+    match publish(&draft, asset, &valid.ready, leader).await? {
         Publication::Said { revision, dropped } => {
-            supersede(dropped, asset, valid, leader).await?;
+            let dead = dropped
+                .into_iter()
+                .filter(|folder| is_dead(folder, plan, asset, leader));
+            supersede(dead.collect(), asset, valid, leader).await?;
             Ok(Playing::Published {
                 revision: i64::try_from(revision).ok(),
                 digest,
@@ -147,6 +155,20 @@ async fn play(
     }
 }
 
+/// Whether nothing will ever name the job again: it is gone, or it is of no use to this plan.
+/// A live job that this process does not understand is left alone.
+fn is_dead(folder: &JobFolder, plan: &Plan, asset: &MediaAsset, leader: &Leader) -> bool {
+    let uid = folder.job.to_string();
+    let is = |job: &Arc<TranscodeJob>| job.metadata.uid.as_ref() == Some(&uid);
+    let namespace = asset.namespace().unwrap_or_default();
+    let owner = asset.uid().unwrap_or_default();
+    let live = leader.caches.transcodes_of(&namespace, &owner);
+    let lives = live.iter().any(|job| {
+        job.meta().uid.as_ref() == Some(&uid) && job.meta().deletion_timestamp.is_none()
+    });
+    !lives || plan.retire_after_publish.iter().any(is)
+}
+
 /// Marks the storage of jobs that the pointer named before.
 async fn supersede(
     dropped: Vec<JobFolder>,
@@ -158,6 +180,7 @@ async fn supersede(
         namespace: &asset.namespace().unwrap_or_default(),
         name: &asset.name_any(),
         cause: Cause::Superseded,
+        writable_for: SignedDuration::ZERO,
     };
     let targets = dropped.into_iter().map(Target::Job);
     bury(targets, owner, &valid.store, &valid.ready, leader).await

@@ -35,6 +35,8 @@ pub struct Owner<'a> {
     pub name: &'a str,
     /// What killed it.
     pub cause: Cause,
+    /// How long somebody may still write there.
+    pub writable_for: SignedDuration,
 }
 
 /// Marks storage that nothing can write to any more.
@@ -52,7 +54,7 @@ pub async fn bury(
             cause: owner.cause,
             namespace: owner.namespace.to_owned(),
             name: owner.name.to_owned(),
-            pods_for: SignedDuration::ZERO,
+            pods_for: owner.writable_for,
         };
         let waits = Waits {
             sweep: &store.spec.sweep,

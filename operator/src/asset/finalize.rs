@@ -13,6 +13,7 @@ use crate::controllers::Leader;
 use crate::job::finalize::Finalized;
 use crate::store::{StoreHandle, StoreState};
 use crate::work::{WorkError, with_patience};
+use jiff::{SignedDuration, Timestamp};
 use kube::{Resource, ResourceExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ struct Remains {
     uid: String,
     store: Option<String>,
     store_uid: Option<String>,
+    upload_until: Option<Timestamp>,
     policy: DeletionPolicy,
     visibility: Visibility,
 }
@@ -113,7 +115,10 @@ async fn remains(asset: &Asset, leader: &Leader) -> Result<Remains, WorkError> {
     Ok(Remains {
         uid: asset.uid().unwrap_or_default(),
         // Nothing is written anywhere before the store is resolved into the status.
-        store: text("/status/resolved/storeName").map(ToOwned::to_owned),
+        store: text("/status/resolved/storeName")
+            .filter(|_| text("/status/resolved/storeUid").is_some())
+            .map(ToOwned::to_owned),
+        upload_until: text("/status/upload/expiresAt").and_then(|time| time.parse().ok()),
         store_uid: text("/status/resolved/storeUid").map(ToOwned::to_owned),
         policy: match text("/spec/deletionPolicy") {
             Some("Retain") => DeletionPolicy::Retain,
@@ -202,6 +207,12 @@ async fn end_in(
         namespace: &remains.namespace,
         name: &remains.name,
         cause: Cause::AssetDeleted,
+        // Whoever holds the URL of an upload can still use it.
+        writable_for: remains.upload_until.map_or(SignedDuration::ZERO, |until| {
+            until
+                .duration_since(leader.context.clock.now())
+                .max(SignedDuration::ZERO)
+        }),
     };
     let uploads = Target::Source { asset: asset_uid };
     let targets = played.into_iter().map(Target::Job).chain([uploads]);

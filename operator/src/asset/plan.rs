@@ -69,9 +69,11 @@ pub fn plan(
     source: &SourceStatus,
     jobs: &[Arc<TranscodeJob>],
 ) -> Plan {
+    // What a newer version of Vessel has written is neither planned with nor deleted.
     let live: Vec<_> = jobs
         .iter()
         .filter(|job| job.meta().deletion_timestamp.is_none())
+        .filter(|job| JobState::of(job) != JobState::Unknown)
         .cloned()
         .collect();
     let mut plan = Plan::default();

@@ -4,6 +4,7 @@
 //! the commits. Each side writes before it reads the other's object, so one of them sees the
 //! other.
 use super::dropped::dropped;
+use super::fence;
 use super::pointer::Draft;
 use crate::apiserver::{self, ApiError};
 use crate::controllers::Leader;
@@ -36,12 +37,17 @@ pub enum Publication {
 /// Makes the pointer say `draft`.
 pub async fn publish(
     draft: &Draft,
+    asset: &MediaAsset,
     store: &ReadyStore,
     leader: &Leader,
 ) -> Result<Publication, WorkError> {
     let key = store.prefix.pointer(draft.asset_uid());
     let transitions = leader.context.lease.transitions();
     let before: Option<Stored<Pointer>> = store.bucket.get_json(&key).await?;
+    // The pointer was read first: whoever writes it after this look changes its ETag.
+    if !fence::holds(asset, leader).await? {
+        return Ok(Publication::Contended);
+    }
     let kept: Vec<_> = draft.jobs.iter().map(|(_, folder)| folder.job).collect();
     let dropped = dropped(before.as_ref().map(|before| &before.value), &kept);
     let (revision, result) = match before {

@@ -19,6 +19,8 @@ use vessel_storage::digest::Sha256;
 pub enum SourceStep<'a> {
     /// Nothing: it is known.
     Known(SourceStatus),
+    /// Nothing can be done: it is of a kind that this version does not know.
+    Unknown,
     /// Look at an object of a bucket.
     LookAt(&'a S3Source),
     /// Ask for an upload.
@@ -64,7 +66,7 @@ pub fn step(asset: &MediaAsset, now: Timestamp) -> SourceStep<'_> {
             now,
         ),
         // The schema asks for exactly one of the three: a source of a newer version of it.
-        (None, None, None) => SourceStep::Known(SourceStatus::default()),
+        (None, None, None) => SourceStep::Unknown,
     }
 }
 
@@ -95,6 +97,9 @@ pub async fn locate(
     match step {
         SourceStep::Known(source) => Ok(Located::Found(source)),
         SourceStep::Expired(upload) => Ok(Located::Expired(upload)),
+        SourceStep::Unknown => Ok(Located::Denied(
+            "spec.source is of a kind that this version of Vessel does not know".to_owned(),
+        )),
         SourceStep::LookAt(source) => {
             let namespace = leader
                 .caches

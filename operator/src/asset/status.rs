@@ -20,8 +20,13 @@ use vessel_crds::{MediaAsset, Phase};
 pub enum Outcome {
     /// The asset gets nothing, for now or until somebody helps.
     Blocked(Blocked),
+    /// It is settled, and its store can't be asked: it is as it was.
+    AsItWas,
     /// Its store and profiles are known now; nothing else was done.
     Resolved(Box<Valid>),
+    /// The version of its source is known now; nothing else was done: what is recorded first
+    /// counts.
+    Located(Box<Valid>, vessel_crds::media_asset::SourceStatus),
     /// Its source is not there.
     Unlocated(Box<Valid>, Located),
     /// Its jobs are what they ought to be.
@@ -45,10 +50,16 @@ pub fn after(asset: &MediaAsset, outcome: &Outcome, now: &Time) -> MediaAssetSta
         ..before.clone()
     };
     match outcome {
+        Outcome::AsItWas => return before,
         Outcome::Blocked(blocked) => {
             if blocked.resolved.is_some() {
                 status.resolved.clone_from(&blocked.resolved);
             }
+        }
+        Outcome::Located(valid, source) => {
+            status.resolved = Some(valid.resolved.clone());
+            status.upload = None;
+            status.source = Some(source.clone());
         }
         Outcome::Resolved(valid) => status.resolved = Some(valid.resolved.clone()),
         Outcome::Unlocated(valid, located) => {

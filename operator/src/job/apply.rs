@@ -106,7 +106,10 @@ pub async fn apply(
         Plan::Nothing => (Applied::Nothing, None),
         Plan::LookAgain(time) => (Applied::Nothing, Some(time)),
         Plan::Distrust(why) => (Applied::Distrusted(why), None),
-        Plan::Wait { waiting, until } => (Applied::Waiting(waiting), until),
+        Plan::Wait { waiting, until } => {
+            leader.queue.give_back(&subject.uid());
+            (Applied::Waiting(waiting), until)
+        }
         Plan::Adopt(number) => (Applied::Started(number), None),
         Plan::CleanUp => {
             delete_last_job(&subject).await?;

@@ -200,11 +200,14 @@ fn fate(job: &TranscodeJob, asset: Option<&Asset>) -> Fate {
     let Some(asset) = asset else {
         return Fate::Dead(Cause::AssetDeleted);
     };
+    // A namespace is emptied in any order: what is to be retained is so before its asset goes.
+    // What can't be read is left where it lies: a leak is the safe side.
+    match asset.0.as_ref().map(policy) {
+        Ok(DeletionPolicy::Delete) => {}
+        Ok(DeletionPolicy::Retain) | Err(_) => return Fate::Retained,
+    }
     if asset.meta().deletion_timestamp.is_some() {
-        return match asset.0.as_ref().map(policy) {
-            Ok(DeletionPolicy::Retain) => Fate::Retained,
-            _ => Fate::Dead(Cause::AssetDeleted),
-        };
+        return Fate::Dead(Cause::AssetDeleted);
     }
     let committed = job
         .status

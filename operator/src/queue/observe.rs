@@ -7,8 +7,9 @@ use crate::job::state;
 use crate::settings::QueueConfig;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 use std::collections::BTreeMap;
+use vessel_crds::transcode_job::Work;
 use vessel_crds::{TranscodeJob, labels};
 
 /// Everything that [`super::admission::admit`] decides from.
@@ -77,12 +78,23 @@ pub(crate) fn candidate(job: &TranscodeJob) -> Candidate {
 
 /// Whether its store is ready and its next Job is not there already.
 fn is_startable(queue: &Inner, job: &TranscodeJob, namespace: &str) -> bool {
-    let store = queue.stores.get(&job.spec.work.store_name);
-    store.is_some_and(|store| store.ready().is_some())
+    let work = &job.spec.work;
+    let store = queue.stores.get(&work.store_name);
+    let ready = store.as_ref().and_then(|store| store.ready());
+    ready.is_some_and(|ready| ready.uid.to_string() == work.store_uid)
+        && is_owned(queue, work, namespace)
         && queue
             .caches
             .batch_job(namespace, &state::next_batch_job(job))
             .is_none()
+}
+
+/// Whether its asset is there, can be read, and stays.
+fn is_owned(queue: &Inner, work: &Work, namespace: &str) -> bool {
+    let asset = queue
+        .caches
+        .asset(namespace, &work.asset_name, &work.asset_uid);
+    asset.is_some_and(|asset| asset.0.is_ok() && asset.meta().deletion_timestamp.is_none())
 }
 
 fn last_start(job: &TranscodeJob) -> Option<Timestamp> {

@@ -142,6 +142,13 @@ impl State {
     }
 
     fn read(&self, path: &str) -> Answer {
+        if path.ends_with("/pods") {
+            let pods = self.objects.iter().filter(|(key, _)| key.starts_with(path));
+            let items: Vec<_> = pods.map(|(_, pod)| pod.clone()).collect();
+            let list =
+                json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items});
+            return (200, list);
+        }
         match self.objects.get(path) {
             Some(object) => (200, object.clone()),
             None => failure(404, "NotFound"),

@@ -273,3 +273,106 @@ async fn a_transcodejob_deleted_by_hand_plays_on_and_is_marked_once_it_does_not(
         "Superseded"
     );
 }
+
+/// The process was paused before it published; meanwhile the asset was deleted.
+#[tokio::test]
+async fn a_late_leader_brings_nothing_back_to_life() {
+    let world = World::new().await;
+    let mut late = world.process();
+    late.settle().await;
+    world.pods_commit();
+    late.watch();
+    for job in late.leader.caches.transcodes.state() {
+        job::reconcile(job, Arc::clone(&late.leader)).await.unwrap();
+    }
+    late.watch();
+    let path = format!("{ASSETS}/night-drive");
+    let uid = world.api.get(&path).unwrap()["metadata"]["uid"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let withdrawn = json!({
+        "revision": 6, "leaseTransitions": 1, "state": "Withdrawn", "visibility": "Public", "assetUID": uid,
+        "storeUID": crate::asset::fixtures::STORE_UID, "namespace": "music", "name": "night-drive", "renditions": [],
+    });
+    let key = format!("vessel/ptr/{uid}.json");
+    world.objects.put(&key, withdrawn.to_string());
+    world.api.remove(&path);
+    late.look().await;
+    assert_eq!(world.objects.json(&key), Some(withdrawn));
+}
+
+/// The last attempt is given up while its commit is on its way.
+#[tokio::test]
+async fn a_commit_that_is_late_is_refused_or_counts() {
+    let world = World::new().await;
+    let mut process = world.process();
+    process.settle().await;
+    for number in 1..=3 {
+        let job = format!(
+            "{}-{number}",
+            transcode(&world)["metadata"]["name"].as_str().unwrap()
+        );
+        world.finish(&job, "Failed");
+        process.settle().await;
+        world.pass(700);
+        process.settle().await;
+    }
+    assert_eq!(transcode(&world)["status"]["phase"], "Failed");
+    // Whoever comes now finds the key taken.
+    let commit = world.objects.keys("/commit.json").remove(0);
+    assert_eq!(world.objects.json(&commit), Some(json!({"void": true})));
+    // A process that died before it wrote the status comes to the same end.
+    let path = format!(
+        "{TRANSCODES}/{}",
+        transcode(&world)["metadata"]["name"].as_str().unwrap()
+    );
+    assert_eq!(
+        transcode(&world)["status"]["attempts"]
+            .as_array()
+            .map(Vec::len),
+        Some(3)
+    );
+    let again = json!({"status": {"phase": "Running", "failure": null, "failures": 2}});
+    world.api.change(&path, &again);
+    let mut attempts = transcode(&world)["status"]["attempts"].clone();
+    attempts[2]["outcome"] = Value::Null;
+    world
+        .api
+        .change(&path, &json!({"status": {"attempts": attempts}}));
+    process.settle().await;
+    assert_eq!(transcode(&world)["status"]["phase"], "Failed");
+    assert_eq!(transcode(&world)["status"]["failure"]["reason"], "Internal");
+}
+
+/// A namespace is emptied in any order.
+#[tokio::test]
+async fn what_is_to_be_retained_survives_a_job_that_goes_before_its_asset() {
+    let world = World::new().await;
+    world.asset("night-drive", &json!({"deletionPolicy": "Retain"}));
+    let mut process = world.process();
+    process.settle().await;
+    world.pods_commit();
+    process.settle().await;
+    let path = format!(
+        "{TRANSCODES}/{}",
+        transcode(&world)["metadata"]["name"].as_str().unwrap()
+    );
+    let deletion = json!({"metadata": {"deletionTimestamp": "2026-01-01T01:00:00Z"}});
+    world.api.change(&path, &deletion);
+    process.watch();
+    for job in process.leader.caches.transcodes.state() {
+        job::reconcile(job, Arc::clone(&process.leader))
+            .await
+            .unwrap();
+    }
+    assert!(world.api.get(&path).is_none());
+    world
+        .api
+        .change(&format!("{ASSETS}/night-drive"), &deletion);
+    process.settle().await;
+    assert_eq!(world.api.all("/mediaassets/"), Vec::<Value>::new());
+    assert_eq!(world.objects.keys("/sweep/"), Vec::<String>::new());
+    let pointer = world.objects.json(&world.objects.keys("/ptr/")[0]).unwrap();
+    assert_eq!(pointer["state"], "Withdrawn");
+}

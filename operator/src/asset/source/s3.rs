@@ -23,6 +23,9 @@ pub enum Denied {
         "s3://{0}/{1} lies under the store's own prefix: copy it to a place that spec.sources.s3 of the MediaStore allows"
     )]
     OwnPrefix(String, String),
+    /// Servers on file systems would take it for another key.
+    #[error("the key {0:?} has an empty, '.' or '..' part: name the object by a key without them")]
+    Ambiguous(String),
     /// No rule of the store allows it.
     #[error(
         "the MediaStore does not allow this namespace to read s3://{0}/{1}: ask for a rule in its spec.sources.s3"
@@ -36,6 +39,13 @@ pub fn allowed(
     source: &S3Source,
     namespace: Option<&NamespaceMeta>,
 ) -> Result<(), Denied> {
+    if source
+        .key
+        .split('/')
+        .any(|part| matches!(part, "" | "." | ".."))
+    {
+        return Err(Denied::Ambiguous(source.key.clone()));
+    }
     let bucket = source.bucket.as_ref().unwrap_or(&store.bucket);
     let named = || (bucket.clone(), source.key.clone());
     if *bucket == store.bucket && Prefix::new(&store.prefix).contains(&source.key) {

@@ -49,6 +49,15 @@ fn a_namespace_reads_what_the_store_allows_to_it_and_never_the_stores_own() {
             &film,
             false,
         ),
+        (
+            json!({"key": "samples/../vessel/in/a/1/source"}),
+            &film,
+            false,
+        ),
+        (json!({"key": "samples//a.flac"}), &film, false),
+        (json!({"key": "/samples/a.flac"}), &film, false),
+        (json!({"key": "./samples/a.flac"}), &film, false),
+        (json!({"key": "samples/..a.flac"}), &film, true),
         (json!({"key": "any", "bucket": "archive"}), &music, true),
         (json!({"key": "any", "bucket": "archive"}), &film, false),
         (

@@ -192,6 +192,11 @@ fn standing(asset: &MediaAsset, outcome: &Outcome) -> Standing {
             let message = format!("goes to the MediaStore {:?}", valid.resolved.store_name);
             Standing::new(Way::Reconciling, "Resolved", message)
         }
+        // Not asked for: such a status stays as it was.
+        Outcome::AsItWas => Standing::new(Way::Reconciling, "Settled", ""),
+        Outcome::Located(..) => {
+            Standing::new(Way::Reconciling, "SourceFound", "the source is there")
+        }
         Outcome::Unlocated(_, located) => unlocated(located),
         Outcome::Planned { plan, applied, .. } => planned(asset, plan, applied),
     }

@@ -3,6 +3,7 @@ use super::{Applied, Committed, Subject, open_number};
 use crate::apiserver;
 use crate::caches::controller_uid;
 use crate::job::evidence;
+use crate::job::finalize::void;
 use crate::job::outcome::{CommitSeen, Counts, Ended, Evidence, JobEnd};
 use crate::job::plan::{Bounds, Verdict as Judgement, judge};
 use crate::job::pod::job_name;
@@ -11,8 +12,10 @@ use crate::store::ReadyStore;
 use crate::work::WorkError;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
 use kube::{Resource, ResourceExt};
 use vessel_crds::reason::FailureReason;
+use vessel_crds::transcode_job::TranscodeJobStatus;
 use vessel_storage::bucket::ErrorClass;
 use vessel_storage::commit::{Commit, Published};
 use vessel_storage::digest::Sha256;
@@ -42,9 +45,15 @@ pub(super) async fn conclude(
     if end == JobEnd::Vanished && is_there(subject, number).await? {
         return Ok((Applied::Nothing, soon));
     }
-    let pod = attempt.pod_end();
+    let commit = commit(subject, store).await?;
+    let pod = match attempt.pod_end() {
+        None if commit == CommitSeen::None && matches!(end, JobEnd::Finished(_)) => {
+            late_pod(subject, number).await?
+        }
+        seen => seen,
+    };
     let evidence = Evidence {
-        commit: commit(subject, store).await?,
+        commit,
         verdict: verdict(subject, store, pod.as_ref()).await?,
         pod,
         job: end,
@@ -57,6 +66,15 @@ pub(super) async fn conclude(
     };
     let applied = follow(subject, store, &evidence).await?;
     Ok((applied, None))
+}
+
+/// The end of the attempt's pod, past the cache: Jobs and pods come by different watches.
+async fn late_pod(subject: &Subject<'_>, number: i32) -> Result<Option<PodEnd>, WorkError> {
+    let name = job_name(&subject.job.name_any(), number);
+    let selector = format!("batch.kubernetes.io/job-name={name}");
+    let client = &subject.leader.context.client;
+    let pods: Vec<Pod> = apiserver::list_labelled(client, &subject.namespace(), &selector).await?;
+    Ok(pods.iter().find_map(PodEnd::of))
 }
 
 async fn follow(
@@ -72,9 +90,40 @@ async fn follow(
     let status = subject.job.status.clone().unwrap_or_default();
     match judge(evidence, &status, bounds, &subject.uid(), subject.now) {
         Judgement::Committed(published) => committed(subject, store, published).await,
-        Judgement::Void => Ok(Applied::Void),
+        Judgement::Void => Ok(voided(evidence, &status, bounds, subject)),
         Judgement::Retry(ended, next) => Ok(Applied::Retried(ended, next)),
-        Judgement::GiveUp(ended) => Ok(Applied::GaveUp(ended)),
+        Judgement::GiveUp(ended) => give_up(subject, store, ended).await,
+    }
+}
+
+/// Gives up, unless a commit that was on its way has arrived: void and commit race for one
+/// key, and one of them wins.
+async fn give_up(
+    subject: &Subject<'_>,
+    store: &ReadyStore,
+    ended: Box<Ended>,
+) -> Result<Applied, WorkError> {
+    void(store, subject.folder()?).await?;
+    match commit(subject, store).await? {
+        CommitSeen::Published(published) => committed(subject, store, published).await,
+        CommitSeen::None | CommitSeen::Void => Ok(Applied::GaveUp(ended)),
+    }
+}
+
+/// A void commit may be our own, of a process that died before it wrote the status.
+fn voided(
+    evidence: &Evidence,
+    status: &TranscodeJobStatus,
+    bounds: Bounds,
+    subject: &Subject<'_>,
+) -> Applied {
+    let before = Evidence {
+        commit: CommitSeen::None,
+        ..evidence.clone()
+    };
+    match judge(&before, status, bounds, &subject.uid(), subject.now) {
+        Judgement::GiveUp(ended) => Applied::GaveUp(ended),
+        _ => Applied::Void,
     }
 }
 
