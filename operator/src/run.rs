@@ -256,12 +256,26 @@ async fn work(
     };
     let sweeps = {
         let (context, stop) = of();
-        sweep::run(context, cluster, stop)
+        async move {
+            probed(&context, &stop).await;
+            sweep::run(context, cluster, stop).await;
+        }
     };
     let (context, stop) = of();
-    let jobs = controllers::run(context, stop);
+    let jobs = async move {
+        probed(&context, &stop).await;
+        controllers::run(context, stop).await
+    };
     let ((), (), (), jobs) = tokio::join!(stores, profiles, sweeps, jobs);
     jobs.map_err(|error| RunError::Controllers(Box::new(error)))
+}
+
+/// Nothing is written to a store, or withdrawn there, before it was probed.
+async fn probed(context: &Context, stop: &CancellationToken) {
+    tokio::select! {
+        () = context.stores.all_probed() => {}
+        () = stop.cancelled() => {}
+    }
 }
 
 /// What must be there before anything is reconciled.

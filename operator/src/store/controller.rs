@@ -1,7 +1,7 @@
 //! The reconciler of MediaStores: observe → probe → status.
 use super::claim::Claimant;
 use super::probe::{self, Outcome};
-use super::registry::Wired;
+use super::registry::{Published, Wired};
 use super::status::{self, Seen};
 use crate::context::Context;
 use crate::metrics::{Controller as Loop, ReconcileErrorClass, StorageClass};
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use vessel_crds::condition::{self, ConditionType};
 use vessel_crds::labels::FIELD_MANAGER;
+use vessel_crds::media_store::SweepStatus;
 use vessel_crds::{MediaStore, MediaStoreStatus};
 use vessel_storage::bucket::Connection;
 use vessel_storage::uid::ClusterUid;
@@ -26,6 +27,8 @@ use vessel_storage::uid::ClusterUid;
 const WHILE_WELL: Duration = Duration::from_mins(5);
 /// Between two probes of a store that does not.
 const WHILE_BROKEN: Duration = Duration::from_secs(20);
+/// After somebody else wrote a status first.
+const AFTER_CONFLICT: Duration = Duration::from_secs(2);
 /// Between two tries to write a status.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 /// How far what a status says of sizes may lag behind.
@@ -73,6 +76,7 @@ pub async fn run(context: Arc<Context>, cluster: ClusterUid, stop: CancellationT
         context,
         cluster,
         last: Mutex::default(),
+        writes: Mutex::default(),
     });
     Controller::new(stores, watcher::Config::default())
         .reconcile_all_on(changes)
@@ -87,6 +91,25 @@ struct Prober {
     context: Arc<Context>,
     cluster: ClusterUid,
     last: Mutex<BTreeMap<String, Probed>>,
+    writes: Mutex<BTreeMap<String, (Said, Instant)>>,
+}
+
+/// What a status was made from.
+#[derive(Clone, PartialEq)]
+struct Said {
+    probe: Instant,
+    published: Option<Published>,
+    sweep: Option<SweepStatus>,
+}
+
+impl Said {
+    fn of(probed: &Probed, seen: &Seen<'_>) -> Self {
+        Self {
+            probe: probed.at,
+            published: seen.published,
+            sweep: seen.sweep.clone(),
+        }
+    }
 }
 
 /// The last probe of a store.
@@ -116,11 +139,11 @@ async fn reconcile(
         return Ok(Action::await_change());
     };
     let last = prober.probed(&wired).await;
-    let result = prober.write_status(&wired, &last.outcome).await;
+    let result = prober.write_status(&wired, &last).await;
     let metrics = &prober.context.metrics;
     metrics.process.reconciled(Loop::Store, started.elapsed());
-    result?;
-    Ok(Action::requeue(due_in(&last)))
+    let soonest = result?.unwrap_or(Duration::MAX);
+    Ok(Action::requeue(due_in(&last).min(soonest)))
 }
 
 #[allow(clippy::needless_pass_by_value)] // The signature is the controller's.
@@ -159,7 +182,12 @@ impl Prober {
         {
             return last;
         }
-        let outcome = self.probe(wired).await;
+        let outcome = self.confirmed(wired).await;
+        let failure = match &outcome {
+            Outcome::Works(_) => None,
+            Outcome::Fails(why) => Some(why.clone()),
+        };
+        self.context.stores.probed(&name, failure);
         let probed = Probed {
             of,
             at: Instant::now(),
@@ -168,6 +196,20 @@ impl Prober {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.insert(name, probed.clone());
         probed
+    }
+
+    /// A server that did not answer once is asked once more before every asset is told.
+    async fn confirmed(&self, wired: &Wired) -> Outcome {
+        let outcome = self.probe(wired).await;
+        let name = wired.store.name_any();
+        let handle = self.context.stores.get(&name);
+        let was_ready = handle.is_some_and(|handle| handle.ready().is_some());
+        match &outcome {
+            Outcome::Fails(why) if was_ready && why.reason == "StorageUnavailable" => {
+                self.probe(wired).await
+            }
+            _ => outcome,
+        }
     }
 
     fn remembered(&self, name: &str) -> Option<Probed> {
@@ -216,30 +258,60 @@ impl Prober {
         is_embedded && matches!(outcome, Outcome::Fails(why) if why.reason == "BucketNotFound")
     }
 
-    async fn write_status(&self, wired: &Wired, outcome: &Outcome) -> Result<(), StoreError> {
+    /// Writes the status if it differs; after how long it has to be looked at again, if that
+    /// is not after the next probe.
+    async fn write_status(
+        &self,
+        wired: &Wired,
+        probed: &Probed,
+    ) -> Result<Option<Duration>, StoreError> {
         let context = &self.context;
         let store = &wired.store;
         let name = store.name_any();
         let seen = Seen {
-            outcome,
+            outcome: &probed.outcome,
             published: context.stores.published(&name),
             sweep: context.graves.status(&name),
         };
         self.export(&name, &seen);
+        let said = Said::of(probed, &seen);
         let next = status::status(store, seen, &context.clock.now_meta());
         if store.status.as_ref() == Some(&next) {
-            return Ok(());
+            return Ok(None);
+        }
+        if let Some(pause) = self.holds_back(&name, &said) {
+            return Ok(pause);
         }
         let stores: Api<MediaStore> = Api::all(context.client.clone());
         match apply(&stores, store, &next).await {
             Ok(_) => {
+                self.said(name, said);
                 self.tell(store, &next).await;
-                Ok(())
+                Ok(None)
             }
-            // Somebody wrote first, or it is gone: its event comes.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+            // Somebody wrote first, or it is gone.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
+                Ok(Some(AFTER_CONFLICT))
+            }
             Err(error) => Err(StoreError::Status(name, Box::new(error))),
         }
+    }
+
+    fn said(&self, name: String, said: Said) {
+        let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        writes.insert(name, (said, Instant::now()));
+    }
+
+    /// Two probers that contradict each other must not answer each other: what was said once
+    /// is said again only after another probe, and figures at most every [`FIGURES`].
+    fn holds_back(&self, name: &str, said: &Said) -> Option<Option<Duration>> {
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, at) = writes.get(name)?;
+        if last == said {
+            return Some(None);
+        }
+        let left = FIGURES.saturating_sub(at.elapsed());
+        (last.probe == said.probe && !left.is_zero()).then_some(Some(left))
     }
 
     fn export(&self, name: &str, seen: &Seen<'_>) {

@@ -159,10 +159,7 @@ fn explain(error: &BucketError, spec: &MediaStoreSpec) -> NotReady {
         ),
         ErrorClass::Other => NotReady::new(
             "StorageUnsupported",
-            format!(
-                "{server} answered {} of {} with {said}",
-                error.op, error.target
-            ),
+            format!("{server} answered {} with {said}", error.op),
         ),
     }
 }

@@ -23,6 +23,7 @@ struct Inner {
     stores: RwLock<BTreeMap<String, Arc<StoreHandle>>>,
     wired: RwLock<BTreeMap<String, Arc<Wired>>>,
     published: RwLock<Option<BTreeMap<String, Published>>>,
+    probes: RwLock<BTreeMap<String, Option<NotReady>>>,
     changes: watch::Sender<Known>,
     figures: watch::Sender<()>,
 }
@@ -101,15 +102,17 @@ pub(super) struct Wire {
 }
 
 impl Wired {
-    fn handle(&self) -> StoreHandle {
+    fn handle(&self, probe: Option<&NotReady>) -> StoreHandle {
         StoreHandle {
             name: self.store.name_any(),
             spec: self.store.spec.clone(),
-            state: self.state(),
+            state: probe.map_or_else(|| self.state(), |why| StoreState::NotReady(why.clone())),
         }
     }
 
-    /// Ready by the last probe of what is written now; else by its words, or by none yet.
+    /// Ready by the last probe, else by its words, or by none yet. A probe of an older
+    /// generation counts until the next one: what a prefix is claimed by can't be changed, and
+    /// every asset of the store would wait for nothing.
     fn state(&self) -> StoreState {
         let wire = match &self.wire {
             Ok(wire) => wire,
@@ -118,10 +121,8 @@ impl Wired {
         let status = self.store.status.as_ref();
         let condition = status.and_then(|s| condition::find(&s.conditions, ConditionType::Ready));
         let uid = status.and_then(|s| s.store_uid.as_ref()?.parse().ok());
-        let current =
-            condition.is_some_and(|c| c.observed_generation == self.store.metadata.generation);
         match (condition, uid) {
-            (Some(condition), Some(uid)) if current && condition.status == "True" => {
+            (Some(condition), Some(uid)) if condition.status == "True" => {
                 StoreState::Ready(ReadyStore {
                     uid,
                     prefix: Prefix::new(&self.store.spec.prefix),
@@ -152,6 +153,15 @@ impl NotReady {
 }
 
 impl StoreHandle {
+    fn looks_like(&self, other: &Self) -> bool {
+        let same_state = match (&self.state, &other.state) {
+            (StoreState::Ready(a), StoreState::Ready(b)) => a.uid == b.uid,
+            (StoreState::NotReady(a), StoreState::NotReady(b)) => a.reason == b.reason,
+            _ => false,
+        };
+        same_state && self.spec == other.spec
+    }
+
     /// The store, if it can be used.
     pub const fn ready(&self) -> Option<&ReadyStore> {
         match &self.state {
@@ -167,6 +177,7 @@ impl Default for Stores {
             stores: RwLock::default(),
             wired: RwLock::default(),
             published: RwLock::default(),
+            probes: RwLock::default(),
             changes: watch::Sender::new(Known::default()),
             figures: watch::Sender::new(()),
         }))
@@ -244,20 +255,66 @@ impl Stores {
         wired.values().cloned().collect()
     }
 
+    /// What a probe of our own has just shown. A failure counts at once, before the status
+    /// that tells it has come back.
+    pub(super) fn probed(&self, name: &str, failure: Option<NotReady>) {
+        let mut probes = self
+            .0
+            .probes
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        probes.insert(name.to_owned(), failure);
+        drop(probes);
+        if let Some(wired) = self.wired(name) {
+            self.publish(&wired, wired.wire.as_ref().ok());
+        }
+        self.figures_changed();
+    }
+
+    /// Waits until every store was probed by this process. What a status said before may have
+    /// been copied with the cluster.
+    pub async fn all_probed(&self) {
+        let mut figures = self.0.figures.subscribe();
+        while !self.are_probed() && figures.changed().await.is_ok() {}
+    }
+
+    fn are_probed(&self) -> bool {
+        let probes = self.0.probes.read().unwrap_or_else(PoisonError::into_inner);
+        let wired = self.0.wired.read().unwrap_or_else(PoisonError::into_inner);
+        wired.keys().all(|name| probes.contains_key(name))
+    }
+
     pub(super) fn put(&self, wired: Wired) {
-        let handle = wired.handle();
-        let name = handle.name.clone();
+        let name = wired.store.name_any();
+        let wired = Arc::new(wired);
         let mut all = self.0.wired.write().unwrap_or_else(PoisonError::into_inner);
-        all.insert(name.clone(), Arc::new(wired));
+        let before = all.insert(name, Arc::clone(&wired));
         drop(all);
+        let before = before.as_ref().and_then(|before| before.wire.as_ref().ok());
+        self.publish(&wired, before);
+    }
+
+    /// Tells the readers of a store that looks different to them: a status that says the same
+    /// again concerns nobody.
+    fn publish(&self, wired: &Wired, wire_before: Option<&Wire>) {
+        let probes = self.0.probes.read().unwrap_or_else(PoisonError::into_inner);
+        let probe = probes.get(&wired.store.name_any()).and_then(Option::as_ref);
+        let handle = wired.handle(probe);
+        drop(probes);
+        let connection = |wire: &Wire| wire.connection.clone();
+        let same_wire = wire_before.map(connection) == wired.wire.as_ref().ok().map(connection);
         let mut stores = self
             .0
             .stores
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        stores.insert(name, Arc::new(handle));
+        let before = stores.get(&handle.name);
+        let same = same_wire && before.is_some_and(|before| before.looks_like(&handle));
+        stores.insert(handle.name.clone(), Arc::new(handle));
         drop(stores);
-        self.bump();
+        if !same {
+            self.bump();
+        }
     }
 
     /// A store in the state that a test wants.
@@ -271,6 +328,13 @@ impl Stores {
         let mut all = self.0.wired.write().unwrap_or_else(PoisonError::into_inner);
         all.remove(name);
         drop(all);
+        let mut probes = self
+            .0
+            .probes
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        probes.remove(name);
+        drop(probes);
         let mut stores = self
             .0
             .stores
@@ -307,4 +371,90 @@ fn rings<T: Send + Sync + 'static>(receiver: watch::Receiver<T>) -> BoxStream<'s
         receiver.changed().await.ok().map(|()| ((), receiver))
     })
     .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+    use vessel_storage::bucket::{Credentials, Unobserved};
+
+    const UID: &str = "00000000-0000-4000-8000-00000000000d";
+
+    async fn wired(generation: i64, condition: Value) -> Wired {
+        let store: MediaStore = serde_json::from_value(json!({
+            "apiVersion": "vessel.media/v1alpha1", "kind": "MediaStore",
+            "metadata": {"name": "main", "generation": generation},
+            "spec": {"bucket": "media", "publicBaseURL": format!("https://v{generation}")},
+            "status": {"observedGeneration": 1, "storeUID": UID, "conditions": [condition]}
+        }))
+        .unwrap();
+        let connection = Connection {
+            bucket: "media".to_owned(),
+            region: "us-east-1".to_owned(),
+            endpoint: None,
+            addressing: store.spec.addressing,
+            ca_bundle: None,
+            credentials: Credentials::Static {
+                access_key_id: "a".to_owned(),
+                secret_access_key: "b".to_owned(),
+                session_token: None,
+            },
+        };
+        let observer = Arc::new(Unobserved);
+        let bucket = Bucket::connect(connection.clone(), observer).await.unwrap();
+        let wire = Ok(Wire {
+            connection,
+            upload: bucket.clone(),
+            bucket,
+        });
+        Wired { store, wire }
+    }
+
+    fn condition(status: &str, message: &str) -> Value {
+        json!({"type": "Ready", "status": status, "reason": "Probed", "message": message,
+            "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"})
+    }
+
+    fn is_ready(stores: &Stores) -> bool {
+        stores.get("main").unwrap().ready().is_some()
+    }
+
+    fn revision(stores: &Stores) -> u64 {
+        stores.0.changes.borrow().revision
+    }
+
+    #[tokio::test]
+    async fn an_edited_store_that_worked_goes_on_working_until_it_is_probed() {
+        let stores = Stores::default();
+        stores.put(wired(1, condition("True", "")).await);
+        stores.put(wired(2, condition("True", "")).await);
+        assert!(is_ready(&stores));
+    }
+
+    #[tokio::test]
+    async fn a_status_that_says_the_same_again_concerns_nobody() {
+        let stores = Stores::default();
+        stores.put(wired(1, condition("True", "")).await);
+        let before = revision(&stores);
+        stores.put(wired(1, condition("True", "12 MiB")).await);
+        assert_eq!(revision(&stores), before);
+        stores.put(wired(1, condition("False", "")).await);
+        assert_ne!(revision(&stores), before);
+    }
+
+    #[tokio::test]
+    async fn what_our_own_probe_has_refuted_is_not_ready_whatever_the_status_says() {
+        let stores = Stores::default();
+        stores.put(wired(1, condition("True", "")).await);
+        assert!(!stores.are_probed());
+        let why = NotReady::new("ClaimedByOther", "no");
+        stores.probed("main", Some(why));
+        assert!(stores.are_probed() && !is_ready(&stores));
+        stores.put(wired(1, condition("True", "again")).await);
+        assert!(!is_ready(&stores));
+        stores.probed("main", None);
+        assert!(is_ready(&stores));
+    }
 }

@@ -30,12 +30,13 @@ impl Guard<'_> {
     /// Whether a batch may be begun: nobody else can lead before it has ended, and the prefix
     /// is still ours.
     pub async fn check(&self) -> Result<(), Halt> {
+        let key = self.store.prefix.claim();
+        let claim = self.store.bucket.get_json::<Claim>(&key).await?;
+        // Last, because the answer may have taken its time.
         if self.lease.left() < CALL {
             let message = "too little is left of the lease to begin a batch";
             return Err(Halt::new(SweepErrorReason::Unavailable, message));
         }
-        let key = self.store.prefix.claim();
-        let claim = self.store.bucket.get_json::<Claim>(&key).await?;
         let ours = claim.is_some_and(|claim| {
             claim.value.cluster_uid == self.cluster && claim.value.store_uid == self.store.uid
         });

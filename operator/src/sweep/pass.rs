@@ -81,6 +81,7 @@ impl Pass<'_> {
             let standing = if self.settings.dry_run {
                 claim::look(self.store, folder).await?
             } else {
+                self.guard().check().await?;
                 claim::claim(self.store, folder).await?
             };
             if standing == Standing::Plays {

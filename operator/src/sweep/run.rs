@@ -34,7 +34,11 @@ pub async fn run(context: Arc<Context>, cluster: ClusterUid, stop: CancellationT
     };
     let mut changes = context.stores.changes();
     loop {
-        let pause = sweeper.round().await;
+        // A sweep that is dropped where it stands goes on from there the next time.
+        let pause = tokio::select! {
+            () = stop.cancelled() => return,
+            pause = sweeper.round() => pause,
+        };
         tokio::select! {
             () = stop.cancelled() => return,
             () = context.graves.changed() => {}
