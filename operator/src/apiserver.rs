@@ -213,8 +213,9 @@ where
         .map_err(|error| ApiError::of::<K>(Action::Patch, &name, error))
 }
 
-/// Merges `spec` into the spec of `object` as it was observed.
-pub async fn merge_spec<K, S>(client: &Client, object: &K, spec: &S) -> Result<(), ApiError>
+/// Replaces the fields of `spec` in the spec of `object` as it was observed, each as a whole:
+/// what is absent in the new value goes.
+pub async fn replace_in_spec<K, S>(client: &Client, object: &K, spec: &S) -> Result<(), ApiError>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
         + Clone
@@ -222,20 +223,20 @@ where
         + DeserializeOwned,
     S: Serialize,
 {
-    let name = object.name_any();
-    let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
-    let body = json!({
-        "metadata": {"resourceVersion": object.resource_version()},
-        "spec": spec,
+    let fields = serde_json::to_value(spec).unwrap_or_default();
+    let version = json!({
+        "op": "test", "path": "/metadata/resourceVersion", "value": object.resource_version(),
     });
-    let parameters = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
-    api.patch(&name, &parameters, &Patch::Merge(&body))
-        .await
-        .map(|_| ())
-        .map_err(|error| ApiError::of::<K>(Action::Patch, &name, error))
+    let replaced =
+        fields.as_object().into_iter().flatten().map(
+            |(name, value)| json!({"op": "add", "path": format!("/spec/{name}"), "value": value}),
+        );
+    json_patch(
+        client,
+        object,
+        std::iter::once(version).chain(replaced).collect(),
+    )
+    .await
 }
 
 /// Deletes the object with that UID and, in the background, its dependents. One that is gone
@@ -286,7 +287,7 @@ where
             {"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER},
         ])
     };
-    patch_finalizers(client, object, patch).await
+    json_patch(client, object, patch).await
 }
 
 /// Removes our finalizer, if it still stands where it was seen.
@@ -310,10 +311,10 @@ where
         {"op": "test", "path": ours, "value": FINALIZER},
         {"op": "remove", "path": ours},
     ]);
-    patch_finalizers(client, object, patch).await
+    json_patch(client, object, patch).await
 }
 
-async fn patch_finalizers<K>(
+async fn json_patch<K>(
     client: &Client,
     object: &K,
     patch: serde_json::Value,

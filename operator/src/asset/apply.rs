@@ -70,7 +70,7 @@ pub async fn apply(
     let mut applied = Applied::default();
     create(plan, asset, leader, &mut applied).await?;
     for (job, follow) in &plan.follow {
-        apiserver::merge_spec(&leader.context.client, job.as_ref(), follow).await?;
+        apiserver::replace_in_spec(&leader.context.client, job.as_ref(), follow).await?;
     }
     if !plan.retire.is_empty() && fence::holds(asset, leader).await? {
         retire(&plan.retire, leader).await?;

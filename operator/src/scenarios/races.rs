@@ -1,6 +1,6 @@
 //! Others write too.
 use super::world::{ASSETS, JOBS, TRANSCODES, World};
-use crate::asset::fixtures::uid;
+use crate::asset::fixtures::{STORE_UID, uid};
 use crate::metrics::ReconcileErrorClass;
 use crate::{asset, job};
 use serde_json::{Value, json};
@@ -293,7 +293,7 @@ async fn a_late_leader_brings_nothing_back_to_life() {
         .to_owned();
     let withdrawn = json!({
         "revision": 6, "leaseTransitions": 1, "state": "Withdrawn", "visibility": "Public", "assetUID": uid,
-        "storeUID": crate::asset::fixtures::STORE_UID, "namespace": "music", "name": "night-drive", "renditions": [],
+        "storeUID": STORE_UID, "namespace": "music", "name": "night-drive", "renditions": [],
     });
     let key = format!("vessel/ptr/{uid}.json");
     world.objects.put(&key, withdrawn.to_string());
@@ -375,4 +375,37 @@ async fn what_is_to_be_retained_survives_a_job_that_goes_before_its_asset() {
     assert_eq!(world.objects.keys("/sweep/"), Vec::<String>::new());
     let pointer = world.objects.json(&world.objects.keys("/ptr/")[0]).unwrap();
     assert_eq!(pointer["state"], "Withdrawn");
+}
+
+#[tokio::test]
+async fn a_job_that_has_not_started_follows_its_asset() {
+    let world = with_transcode().await;
+    let suspended =
+        json!({"spec": {"suspend": true, "priority": 7}, "metadata": {"generation": 2}});
+    world
+        .api
+        .change(&format!("{ASSETS}/night-drive"), &suspended);
+    // What a profile no longer asks for goes.
+    let path = format!(
+        "{TRANSCODES}/{}",
+        transcode(&world)["metadata"]["name"].as_str().unwrap()
+    );
+    let resources = json!({"spec": {"execution": {"resources": {"limits": {"cpu": "2"}}}}});
+    world.api.change(&path, &resources);
+    let mut process = world.process();
+    process.watch();
+    for asset in process.leader.caches.assets.state() {
+        asset::reconcile(asset, Arc::clone(&process.leader))
+            .await
+            .unwrap();
+    }
+    process.settle().await;
+    let spec = &transcode(&world)["spec"];
+    assert_eq!(spec["scheduling"], json!({"priority": 7, "suspend": true}));
+    assert!(spec["execution"].get("resources").is_none(), "{spec:#}");
+    assert_eq!(world.api.all("/jobs/"), Vec::<Value>::new());
+    assert_eq!(
+        condition(&transcode(&world), "Admitted")["reason"],
+        "Suspended"
+    );
 }
