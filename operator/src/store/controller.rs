@@ -102,6 +102,16 @@ struct Said {
     sweep: Option<SweepStatus>,
 }
 
+/// Whether a status waits to be written.
+enum Hold {
+    /// It does not.
+    No,
+    /// For that long.
+    For(Duration),
+    /// Until the next probe.
+    UntilProbed,
+}
+
 impl Said {
     fn of(probed: &Probed, seen: &Seen<'_>) -> Self {
         Self {
@@ -279,8 +289,10 @@ impl Prober {
         if store.status.as_ref() == Some(&next) {
             return Ok(None);
         }
-        if let Some(pause) = self.holds_back(&name, &said) {
-            return Ok(pause);
+        match self.hold(&name, &said) {
+            Hold::No => {}
+            Hold::For(pause) => return Ok(Some(pause)),
+            Hold::UntilProbed => return Ok(None),
         }
         let stores: Api<MediaStore> = Api::all(context.client.clone());
         match apply(&stores, store, &next).await {
@@ -304,14 +316,19 @@ impl Prober {
 
     /// Two probers that contradict each other must not answer each other: what was said once
     /// is said again only after another probe, and figures at most every [`FIGURES`].
-    fn holds_back(&self, name: &str, said: &Said) -> Option<Option<Duration>> {
+    fn hold(&self, name: &str, said: &Said) -> Hold {
         let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, at) = writes.get(name)?;
+        let Some((last, at)) = writes.get(name) else {
+            return Hold::No;
+        };
         if last == said {
-            return Some(None);
+            return Hold::UntilProbed;
         }
         let left = FIGURES.saturating_sub(at.elapsed());
-        (last.probe == said.probe && !left.is_zero()).then_some(Some(left))
+        if last.probe == said.probe && !left.is_zero() {
+            return Hold::For(left);
+        }
+        Hold::No
     }
 
     fn export(&self, name: &str, seen: &Seen<'_>) {
