@@ -48,6 +48,11 @@ impl Request {
         }
     }
 
+    /// The namespace of the object; empty for objects of the cluster.
+    pub fn namespace(&self) -> &str {
+        &self.object_ref.namespace
+    }
+
     /// Whether it changes something.
     pub fn writes(&self) -> bool {
         !["get", "list", "watch"].contains(&self.verb.as_str())

@@ -77,11 +77,11 @@ pub fn run(
     let start = Instant::now();
     let first = pass(&shared, together, SIDE_BY_SIDE);
     let second = pass(&shared, alone, 1);
-    if let Some(Ok(cluster)) = shared.cluster.get() {
-        shared.runtime.block_on(afterwards(Arc::clone(cluster)));
-    }
     for line in NOTES.lock().unwrap().drain(..) {
         println!("{line}");
+    }
+    if let Some(Ok(cluster)) = shared.cluster.get() {
+        shared.runtime.block_on(afterwards(Arc::clone(cluster)));
     }
     println!("end to end: {:.0} s", start.elapsed().as_secs_f64());
     if first && second {
