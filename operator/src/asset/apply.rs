@@ -93,8 +93,10 @@ async fn create(
     for job in &plan.create {
         match apiserver::create(&leader.context.client, job, &uid).await? {
             // One that has just been made has no status; one that was there may be going.
-            Created::Ours(job) => applied.created.push(*job),
-            Created::Foreign => applied.taken.push(job.name_any()),
+            Created::Ours(found) if found.spec.work.key == job.spec.work.key => {
+                applied.created.push(*found);
+            }
+            Created::Ours(_) | Created::Foreign => applied.taken.push(job.name_any()),
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use crate::asset::retention;
 use crate::asset::source::Located;
 use crate::human;
 use crate::job::state::JobState;
-use vessel_crds::condition::{ConditionStatus, ConditionType, Fact, is_true};
+use vessel_crds::condition::{ConditionStatus, ConditionType, Fact, find, is_true};
 use vessel_crds::media_asset::{MediaAssetStatus, Visibility};
 use vessel_crds::reason::{FailureReason, WaitingReason};
 use vessel_crds::{MediaAsset, Phase, TranscodeJob};
@@ -317,20 +317,16 @@ fn unfinished(unready: &[&Wanted]) -> Standing {
     Standing::new(Way::Reconciling, &reason, message)
 }
 
-/// Reason and message of a job that waits.
+/// Reason and message of a job that waits: of its queue, or of the attempt that it has.
 fn job_words(job: &TranscodeJob) -> Option<(String, String)> {
     let status = job.status.as_ref()?;
-    let message = status.message.clone()?;
-    let (reason, _) = message.split_once(':')?;
-    let known = WaitingReason::ALL
-        .iter()
-        .any(|known| known.as_str() == reason);
-    let reason = if known {
-        reason.to_owned()
+    let kind = if is_true(&status.conditions, ConditionType::Admitted) {
+        ConditionType::Succeeded
     } else {
-        WaitingReason::BackingOff.as_str().to_owned()
+        ConditionType::Admitted
     };
-    Some((reason, message))
+    let reason = find(&status.conditions, kind)?.reason.clone();
+    Some((reason, status.message.clone()?))
 }
 
 fn given_up(unready: &[&Wanted]) -> Standing {

@@ -91,20 +91,42 @@ fn the_same_outcome_is_the_same_status() {
     assert_eq!(after(&settled, &outcome, &later), status);
 }
 
+/// The status of a job that waits.
+fn waits(is_admitted: &str, admitted: &str, succeeded: &str) -> Value {
+    let condition = |kind: &str, status: &str, reason: &str| {
+        json!({
+            "type": kind, "status": status, "reason": reason, "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        })
+    };
+    json!({
+        "phase": "Pending", "message": "as it says",
+        "conditions": [
+            condition("Admitted", is_admitted, admitted),
+            condition("Succeeded", "Unknown", succeeded),
+        ],
+    })
+}
+
 #[test]
 fn phases_follow_the_job() {
     let asset = asset(&json!({}));
     let cases = [
         (json!({}), Phase::Pending, "JobCreated"),
         (
-            json!({"phase": "Pending", "message": "QueueFull: as many jobs run as queue.maxRunning allows."}),
+            waits("False", "QueueFull", "Pending"),
             Phase::Pending,
             "QueueFull",
         ),
         (
-            json!({"phase": "Pending", "message": "SourceUnreachable: no answer. Attempt 2 starts at noon."}),
+            waits("False", "BackingOff", "Pending"),
             Phase::Pending,
             "BackingOff",
+        ),
+        (
+            waits("True", "Started", "Unschedulable"),
+            Phase::Pending,
+            "Unschedulable",
         ),
         (running(40), Phase::Running, "Encoding"),
         (failed("SourceInvalid"), Phase::Failed, "SourceInvalid"),
