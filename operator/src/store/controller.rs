@@ -289,7 +289,7 @@ impl Prober {
         if store.status.as_ref() == Some(&next) {
             return Ok(None);
         }
-        match self.hold(&name, &said) {
+        match hold(self.last_said(&name).as_ref(), &said) {
             Hold::No => {}
             Hold::For(pause) => return Ok(Some(pause)),
             Hold::UntilProbed => return Ok(None),
@@ -309,26 +309,14 @@ impl Prober {
         }
     }
 
+    fn last_said(&self, name: &str) -> Option<(Said, Instant)> {
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        writes.get(name).cloned()
+    }
+
     fn said(&self, name: String, said: Said) {
         let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
         writes.insert(name, (said, Instant::now()));
-    }
-
-    /// Two probers that contradict each other must not answer each other: what was said once
-    /// is said again only after another probe, and figures at most every [`FIGURES`].
-    fn hold(&self, name: &str, said: &Said) -> Hold {
-        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((last, at)) = writes.get(name) else {
-            return Hold::No;
-        };
-        if last == said {
-            return Hold::UntilProbed;
-        }
-        let left = FIGURES.saturating_sub(at.elapsed());
-        if last.probe == said.probe && !left.is_zero() {
-            return Hold::For(left);
-        }
-        Hold::No
     }
 
     fn export(&self, name: &str, seen: &Seen<'_>) {
@@ -362,6 +350,22 @@ impl Prober {
     }
 }
 
+/// Two probers that contradict each other must not answer each other: what was said once is
+/// said again only after another probe, and figures at most every [`FIGURES`].
+fn hold(last: Option<&(Said, Instant)>, said: &Said) -> Hold {
+    let Some((last, at)) = last else {
+        return Hold::No;
+    };
+    if last == said {
+        return Hold::UntilProbed;
+    }
+    let left = FIGURES.saturating_sub(at.elapsed());
+    if last.probe == said.probe && !left.is_zero() {
+        return Hold::For(left);
+    }
+    Hold::No
+}
+
 fn subject(wired: &Wired) -> Subject {
     Subject {
         uid: wired.store.uid(),
@@ -393,4 +397,31 @@ async fn apply(
     stores
         .patch_status(&name, &params, &Patch::Apply(&body))
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(probe: Instant, bytes: i64) -> Said {
+        Said {
+            probe,
+            published: Some(Published { bytes, objects: 1 }),
+            sweep: None,
+        }
+    }
+
+    #[test]
+    fn a_prober_never_answers_another_one_before_it_has_probed_again() {
+        let probe = Instant::now();
+        let last = (said(probe, 1), Instant::now());
+        assert!(matches!(hold(None, &last.0), Hold::No));
+        assert!(matches!(
+            hold(Some(&last), &said(probe, 1)),
+            Hold::UntilProbed
+        ));
+        assert!(matches!(hold(Some(&last), &said(probe, 2)), Hold::For(_)));
+        let again = probe + Duration::from_secs(1);
+        assert!(matches!(hold(Some(&last), &said(again, 1)), Hold::No));
+    }
 }
