@@ -1,7 +1,7 @@
 # Vessel. `make` alone lists the commands.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down dev dist images generate fmt lint unit
+.PHONY: help demo test bench up down dev dist images generate fmt lint unit
 
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vessel
 export CARGO_TARGET_DIR ?= $(cache)/target
@@ -23,6 +23,10 @@ demo: up ## from nothing to a playing asset, on a cluster of yours (KUBECONFIG) 
 
 test: $(cluster) ## everything that must hold, with a count at the end; a part of it: make test ONLY=chart
 	@go run -C tests/cluster ./cmd/check $(CURDIR) "$(ONLY)"
+
+bench: up ## measure what the operator costs at rest after 100 assets
+	@KUBECONFIG="$${KUBECONFIG:-$(CURDIR)/.cluster/kubeconfig}" PATH="$(CURDIR)/.cluster/bin:$$PATH" VESSEL_E2E_ASSETS=100 \
+		cargo test --quiet --locked --package vessel-e2e --test line -- cost_nothing
 
 up: dist ## start the cluster, build the images and install the release; again: bring them up to date
 	@$(cluster) up

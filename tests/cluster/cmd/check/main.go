@@ -25,7 +25,7 @@ func main() {
 		chosen = slices.DeleteFunc(chosen, func(s stage) bool { return !strings.Contains(s.name, os.Args[2]) })
 	}
 	total := runAll(ctx, chosen)
-	fmt.Printf("\n%d passed, %d failed\n", total.passed, total.failed)
+	fmt.Printf("\n%d passed, %d failed, %d skipped\n", total.passed, total.failed, total.skipped)
 	if total.failed > 0 || total.passed == 0 {
 		stop()
 		os.Exit(1)
@@ -42,9 +42,9 @@ type stage struct {
 
 // tally is what a stage found.
 type tally struct {
-	passed, failed int
-	note           string // printed beside the count
-	why            string // printed below it, where something failed
+	passed, failed, skipped int
+	note                    string // printed beside the count
+	why                     string // printed below it, where something failed
 }
 
 // bringUp is the stage that those on the cluster stand on.
@@ -54,7 +54,8 @@ func runAll(ctx context.Context, stages []stage) (total tally) {
 	clusterIsUp := false
 	for _, stage := range stages {
 		if ctx.Err() != nil {
-			return tally{passed: total.passed, failed: total.failed + 1}
+			total.failed++
+			return total
 		}
 		started := time.Now()
 		found := tally{failed: 1, why: "the cluster is not up"}
@@ -67,6 +68,7 @@ func runAll(ctx context.Context, stages []stage) (total tally) {
 		report(stage.name, found, time.Since(started))
 		total.passed += found.passed
 		total.failed += found.failed
+		total.skipped += found.skipped
 	}
 	return total
 }
