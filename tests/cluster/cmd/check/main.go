@@ -69,14 +69,18 @@ func runAll(ctx context.Context, stages []stage) (total tally) {
 		total.passed += found.passed
 		total.failed += found.failed
 		total.skipped += found.skipped
+		total.skipped += found.skipped
 	}
 	return total
 }
 
 func report(name string, found tally, took time.Duration) {
 	mark := "ok  "
-	if found.failed > 0 {
+	switch {
+	case found.failed > 0:
 		mark = "FAIL"
+	case found.skipped > 0:
+		mark = "skip"
 	}
 	fmt.Printf("%s  %-34s %4d passed %3d failed %6.1f s  %s\n", mark, name, found.passed, found.failed, took.Seconds(), found.note)
 	if found.failed > 0 {
