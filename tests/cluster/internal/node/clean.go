@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/vesselmedia/vessel/tests/cluster/internal/run"
 )
 
 // clean ends whatever the ledger names and removes every trace of it. It works
@@ -26,7 +29,7 @@ func clean() error {
 			return err
 		}
 	}
-	return errors.Join(removeCgroups(), awaitLinkGone(), removeState())
+	return errors.Join(removeCgroups(), removeLink(), removeState())
 }
 
 // removeState deletes the folder, the ledger last: while there is something to
@@ -50,13 +53,21 @@ func removeState() error {
 	return os.RemoveAll(State)
 }
 
-// awaitLinkGone waits for the kernel, which removes both ends of the link some
-// moments after the last process of the network namespace.
-func awaitLinkGone() error {
-	return until(10*time.Second, "the interface "+hostLink+" did not go away", func() bool {
+// removeLink removes both ends of the link. The kernel does so too after the
+// last process of the network namespace, but in its own time.
+func removeLink() error {
+	gone := func() bool {
 		_, err := net.InterfaceByName(hostLink)
 		return err != nil
-	})
+	}
+	if gone() {
+		return nil
+	}
+	err := run.Do(context.Background(), "ip", "link", "delete", hostLink)
+	if err != nil && gone() {
+		return nil // the kernel was faster
+	}
+	return err
 }
 
 // cgroups are the folders of the cluster, one in each hierarchy: many in
