@@ -69,7 +69,6 @@ func runAll(ctx context.Context, stages []stage) (total tally) {
 		total.passed += found.passed
 		total.failed += found.failed
 		total.skipped += found.skipped
-		total.skipped += found.skipped
 	}
 	return total
 }

@@ -150,7 +150,7 @@ func (c *checker) advisories(ctx context.Context) tally {
 		return outcome(err)
 	}
 	if err := (run.Command{Args: []string{program, "fetch", "db"}, Dir: c.folder}).Do(ctx); err != nil {
-		return tally{skipped: 1, note: "SKIPPED: the database of advisories is out of reach"}
+		return tally{skipped: 1, note: "the database of advisories is out of reach"}
 	}
 	return c.deny("advisories")(ctx)
 }
@@ -198,7 +198,7 @@ func (c *checker) endToEnd(ctx context.Context) tally {
 // down ends the cluster that the tests ran on, and looks at the machine again.
 func (c *checker) down(ctx context.Context) tally {
 	if c.before == nil {
-		return tally{skipped: 1, note: "SKIPPED: nothing was started"}
+		return tally{skipped: 1, note: "nothing was started"}
 	}
 	if err := node.Stop(c.clone); err != nil {
 		return outcome(err)
@@ -214,7 +214,7 @@ func (c *checker) down(ctx context.Context) tally {
 
 func (c *checker) killed(ctx context.Context) tally {
 	if c.before == nil {
-		return tally{skipped: 1, note: "SKIPPED: nothing was started"}
+		return tally{skipped: 1, note: "nothing was started"}
 	}
 	return c.in("tests/cluster").count(ctx, countGo, run.Command{
 		Args: []string{"go", "test", "-json", "-count=1", "-tags", "machine", "./internal/node"},
