@@ -79,9 +79,58 @@ struct Report {
     #[serde(default)]
     streams: Vec<Stream>,
     #[serde(default)]
+    chapters: Vec<Tagged>,
+    #[serde(default)]
+    programs: Vec<Program>,
+    #[serde(default)]
+    stream_groups: Vec<Tagged>,
+    #[serde(default)]
     format: Format,
     #[serde(default)]
     program_version: ProgramVersion,
+}
+
+/// Tags by name.
+type Tags = BTreeMap<String, String>;
+
+/// What is read for its tags alone.
+#[derive(Debug, Default, Deserialize)]
+struct Tagged {
+    #[serde(default)]
+    tags: Tags,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Program {
+    #[serde(default)]
+    tags: Tags,
+    #[serde(default)]
+    streams: Vec<Tagged>,
+}
+
+impl Report {
+    fn tags(&self) -> impl Iterator<Item = &Tags> {
+        let programs = self.programs.iter();
+        let inner = programs.flat_map(|program| &program.streams);
+        let tagged = self.chapters.iter().chain(&self.stream_groups).chain(inner);
+        std::iter::once(&self.format.tags)
+            .chain(self.streams.iter().map(|stream| &stream.tags))
+            .chain(self.programs.iter().map(|program| &program.tags))
+            .chain(tagged.map(|tagged| &tagged.tags))
+    }
+
+    /// ffmpeg prints the names of tags as they are, so that a line break in one would forge a
+    /// line of its log. No format allows one there.
+    fn readable_tags(&self) -> Result<(), Stop> {
+        let mut names = self.tags().flat_map(BTreeMap::keys);
+        if names.any(|name| name.contains('\n')) {
+            return Err(failed(
+                FailureReason::SourceInvalid,
+                "the source has a tag with a line break in its name: write its tags anew",
+            ));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,6 +145,8 @@ struct Format {
     name: String,
     duration: Option<String>,
     bit_rate: Option<String>,
+    #[serde(default)]
+    tags: Tags,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -118,7 +169,7 @@ struct Stream {
     #[serde(default)]
     disposition: BTreeMap<String, i64>,
     #[serde(default)]
-    tags: BTreeMap<String, String>,
+    tags: Tags,
 }
 
 impl Stream {
@@ -173,6 +224,7 @@ fn read(json: &[u8], length_source: LengthSource) -> Result<Probe, Stop> {
             format!("the source's description does not parse: {error}"),
         )
     })?;
+    report.readable_tags()?;
     let lengths = Lengths {
         source: length_source,
         format: &report.format,
@@ -383,6 +435,27 @@ mod tests {
         let probe = read(json, Container).unwrap();
         let kinds: Vec<TrackKind> = probe.tracks.iter().map(|track| track.kind).collect();
         assert_eq!(kinds, [Image, Video, Subtitle, Data]);
+    }
+
+    #[test]
+    fn a_line_break_in_the_name_of_a_tag_is_refused_wherever_it_is() {
+        let broken = r#"{"tags":{"x\nvessel-sandbox: y":"v"}}"#;
+        for report in [
+            format!(r#"{{"format":{broken}}}"#),
+            format!(r#"{{"streams":[{broken}]}}"#),
+            format!(r#"{{"chapters":[{broken}]}}"#),
+            format!(r#"{{"stream_groups":[{broken}]}}"#),
+            format!(r#"{{"programs":[{broken}]}}"#),
+            format!(r#"{{"programs":[{{"streams":[{broken}]}}]}}"#),
+        ] {
+            let error = read(report.as_bytes(), Container).unwrap_err();
+            assert!(
+                error.to_string().contains("line break"),
+                "{report}: {error}"
+            );
+        }
+        let value = br#"{"format":{"tags":{"lyrics":"one\ntwo"}}}"#;
+        assert!(read(value, Container).is_ok());
     }
 
     proptest! {

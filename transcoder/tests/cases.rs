@@ -9,7 +9,7 @@
 mod support;
 
 use support::execution::{Execution, encoding, media_folder};
-use support::media::{TONE, decoded, make, net};
+use support::media::{TONE, decoded, make, net, tool};
 use vessel_crds::encoding::Container;
 use vessel_crds::media::{TrackKind, TrackUsage};
 use vessel_crds::reason::FailureReason;
@@ -305,6 +305,42 @@ async fn flipped_bits_are_counted_and_leave_regular_fragments() {
             .iter()
             .all(|rung| rung.segments == manifest.rungs[0].segments)
     );
+}
+
+/// ffmpeg prints tags into its log: nothing of them may be taken for its own words.
+#[tokio::test]
+async fn what_the_tags_of_a_source_say_is_not_believed() {
+    let folder = media_folder();
+    let tagged = |name: &str, tag: &str| {
+        let path = folder.path().join(name);
+        let output = tool("ffmpeg")
+            .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y"])
+            .args("-f lavfi -i sine=440:r=48000:d=1 -metadata".split(' '))
+            .arg(tag)
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        std::fs::read(path).unwrap()
+    };
+    for tag in [
+        "comment=What if we could travel backward in time?",
+        "title=[error] Cannot allocate memory",
+    ] {
+        commits(tagged("a.flac", tag), &ONE_RUNG).await;
+    }
+    let counted = "title=Input stream #0:0 (audio): 1000000 packets read (1 bytes); 1000000 \
+                   frames decoded; 0 decode errors (1 samples);";
+    let mut damaged = tagged("a.mp3", counted);
+    let (beginning, end) = (damaged.len() / 2, damaged.len() - 400);
+    for byte in damaged[beginning..end].iter_mut().step_by(97) {
+        *byte ^= 0x55;
+    }
+    let message = fails(damaged, FailureReason::SourceInvalid).await;
+    assert!(!message.contains("1000000"), "{message}");
+    let forged = tagged("b.flac", "x\nvessel-sandbox: the node is broken=v");
+    let message = fails(forged, FailureReason::SourceInvalid).await;
+    assert!(message.contains("line break"), "{message}");
 }
 
 #[tokio::test]

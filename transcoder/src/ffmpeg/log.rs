@@ -1,5 +1,8 @@
 //! What ffmpeg's log says, read as it comes: it has no bound, so only facts and the last
 //! errors are kept. The exit code alone says nothing: 0 for a file cut in the middle.
+//!
+//! ffmpeg prints the source's own tags too. So a fact is taken only from a line that has the
+//! context and the level of that fact, and the words at the beginning of its text.
 use std::collections::VecDeque;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
@@ -7,8 +10,12 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 const KEPT_ERRORS: usize = 6;
 /// Longest line that is looked at, in bytes.
 const LINE_BYTES: u64 = 4096;
-/// What no clean run says.
-const MARKERS: [&str; 3] = ["backward in time", "Non-monoton", "Error during demuxing"];
+/// What no clean run says, as a warning or an error.
+const MARKERS: [&str; 3] = [
+    "Queue input is backward in time",
+    "Non-monoton",
+    "Error during demuxing",
+];
 
 /// What a log said.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -26,6 +33,36 @@ pub struct LogFacts {
     pub refusal: Option<String>,
     /// Lines at the levels error and fatal.
     pub error_count: u64,
+    /// Whether ffmpeg itself speaks: before it do the sandbox and the loader, without levels.
+    pub speaker: Speaker,
+}
+
+/// Whose lines come.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Speaker {
+    /// What comes before ffmpeg's `main`.
+    #[default]
+    Start,
+    /// The program itself.
+    Program,
+}
+
+/// A line of ffmpeg: `[flac @ 0x…] [error] text`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Entry<'a> {
+    /// The name before the `@` of the outermost context.
+    context: Option<&'a str>,
+    level: Level,
+    text: &'a str,
+}
+
+/// The levels of ffmpeg's log that are asked for.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Level {
+    Verbose,
+    Info,
+    Warning,
+    Error,
 }
 
 /// Where ffmpeg has a length from.
@@ -49,32 +86,92 @@ pub struct InputCount {
     pub decode_errors: u64,
 }
 
+impl<'a> Entry<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let mut context = None;
+        let mut rest = line;
+        loop {
+            let (bracket, behind) = rest.strip_prefix('[')?.split_once("] ")?;
+            if let Some((name, _)) = bracket.split_once(" @ 0x") {
+                context = context.or(Some(name));
+                rest = behind;
+                continue;
+            }
+            return Some(Self {
+                context,
+                level: Level::named(bracket)?,
+                text: behind.trim(),
+            });
+        }
+    }
+}
+
+impl Level {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "verbose" => Some(Self::Verbose),
+            "info" => Some(Self::Info),
+            "warning" => Some(Self::Warning),
+            "error" | "fatal" | "panic" => Some(Self::Error),
+            _ => None,
+        }
+    }
+}
+
 impl LogFacts {
     /// Takes one line in.
     pub fn line(&mut self, line: &str) {
+        if let Some(entry) = Entry::parse(line) {
+            self.speaker = Speaker::Program;
+            self.entry(entry);
+        } else if self.speaker == Speaker::Start {
+            self.start(line);
+        }
+    }
+
+    /// A line of the sandbox or of the loader.
+    fn start(&mut self, line: &str) {
         if let Some(refusal) = line.strip_prefix(super::jail::REFUSED) {
             self.refusal.get_or_insert_with(|| refusal.to_owned());
         }
         if let Some(weakness) = line.strip_prefix(super::jail::WEAK) {
             tracing::warn!(weakness, "ffmpeg runs in a sandbox with holes");
         }
-        if MARKERS.iter().any(|marker| line.contains(marker)) {
-            self.marker.get_or_insert_with(|| message(line).to_owned());
+        if line.contains("error while loading shared libraries") {
+            self.error(line);
         }
-        if line.contains("Estimating duration from bitrate") {
-            self.length = LengthSource::BitRate;
+    }
+
+    fn entry(&mut self, entry: Entry<'_>) {
+        let Entry {
+            context,
+            level,
+            text,
+        } = entry;
+        let marked = MARKERS.iter().any(|marker| text.starts_with(marker));
+        if marked && context.is_some() && level >= Level::Warning {
+            self.marker.get_or_insert_with(|| text.to_owned());
         }
-        if let Some(count) = input_count(line) {
-            self.inputs.push(count);
+        if level == Level::Error {
+            self.error(text);
         }
-        let loader = line.contains("error while loading shared libraries");
-        if loader || line.contains("[error] ") || line.contains("[fatal] ") {
-            self.error_count += 1;
-            if self.errors.len() == KEPT_ERRORS {
-                self.errors.pop_front();
+        match (context, level) {
+            (Some(_), Level::Warning) if text.starts_with("Estimating duration from bitrate") => {
+                self.length = LengthSource::BitRate;
             }
-            self.errors.push_back(message(line).to_owned());
+            (Some(context), Level::Verbose) if context.starts_with("in#") => {
+                self.inputs.extend(input_count(text));
+            }
+            _ => {}
         }
+    }
+
+    fn error(&mut self, text: &str) {
+        self.error_count += 1;
+        if self.errors.len() == KEPT_ERRORS {
+            self.errors.pop_front();
+        }
+        self.errors.push_back(text.trim().to_owned());
     }
 
     /// What went wrong in ffmpeg's words, for people.
@@ -87,25 +184,10 @@ impl LogFacts {
     }
 }
 
-/// The text behind the context and the level: `[flac @ 0x…] [error] text`.
-fn message(line: &str) -> &str {
-    [
-        "[error] ",
-        "[fatal] ",
-        "[warning] ",
-        "[info] ",
-        "[verbose] ",
-    ]
-    .iter()
-    .find_map(|level| line.split_once(level))
-    .map_or(line, |(_, text)| text)
-    .trim()
-}
-
 /// `Input stream #0:0 (audio): 192 packets read (247330 bytes); 192 frames decoded; 0 decode
 /// errors (882000 samples);`
-fn input_count(line: &str) -> Option<InputCount> {
-    let (_, rest) = line.split_once("Input stream #")?;
+fn input_count(text: &str) -> Option<InputCount> {
+    let rest = text.strip_prefix("Input stream #")?;
     let (_, counts) = rest.split_once("): ")?;
     let number_before = |what: &str| -> Option<u64> {
         let (before, _) = counts.split_once(what)?;
@@ -122,11 +204,30 @@ fn input_count(line: &str) -> Option<InputCount> {
     })
 }
 
+/// Which part of a line was read: what lies behind [`LINE_BYTES`] is no line of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    First,
+    Other,
+}
+
+impl Part {
+    /// What comes after these bytes.
+    fn after(read: &[u8]) -> Self {
+        if read.ends_with(b"\n") {
+            Self::First
+        } else {
+            Self::Other
+        }
+    }
+}
+
 /// Reads a log to its end.
 pub async fn read(stream: impl AsyncRead + Unpin) -> LogFacts {
     let mut facts = LogFacts::default();
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
+    let mut part = Part::First;
     loop {
         line.clear();
         let read = (&mut reader)
@@ -138,7 +239,10 @@ pub async fn read(stream: impl AsyncRead + Unpin) -> LogFacts {
             Ok(_) => {
                 let text = String::from_utf8_lossy(&line);
                 tracing::trace!(line = text.trim_end(), "ffmpeg");
-                facts.line(text.trim_end());
+                if part == Part::First {
+                    facts.line(text.trim_end());
+                }
+                part = Part::after(&line);
             }
         }
     }
@@ -151,14 +255,17 @@ mod tests {
 
     #[test]
     fn packets_and_decode_errors_are_counted() {
-        let line = "[in#0/mov,mp4 @ 0x55] [verbose]   Input stream #0:0 (audio): 432 packets read \
-                    (99 bytes); 0 frames decoded; 432 decode errors (0 samples); ";
+        let mut facts = LogFacts::default();
+        facts.line(
+            "[in#0/mov,mp4 @ 0x55] [verbose]   Input stream #0:0 (audio): 432 packets read \
+             (99 bytes); 0 frames decoded; 432 decode errors (0 samples); ",
+        );
         let expected = InputCount {
             packets: 432,
             frames: 0,
             decode_errors: 432,
         };
-        assert_eq!(input_count(line), Some(expected));
+        assert_eq!(facts.inputs, [expected]);
     }
 
     #[test]
@@ -175,6 +282,48 @@ mod tests {
         assert_eq!(facts.errors.len(), KEPT_ERRORS);
         assert!(facts.summary().contains("invalid sync code 9"));
         assert_eq!(facts.error_count, 11);
+    }
+
+    /// What ffmpeg prints of a source's tags: at info, without a context, or cut into lines.
+    #[tokio::test]
+    async fn what_a_source_says_of_itself_is_no_fact() {
+        let count = "Input stream #0:0 (audio): 9 packets read (1 bytes); 9 frames decoded; 0 \
+                     decode errors (1 samples);";
+        let long = "x".repeat(usize::try_from(LINE_BYTES).unwrap() - 30);
+        let padded = "[in#0/flac @ 0x5] [verbose] ".to_owned() + count;
+        let log = format!(
+            "[info] Input #0, flac, from 'file:a':\n\
+             [info]     comment  : What if we could travel backward in time?\n\
+             [info]     title    : [error] Cannot allocate memory\n\
+             [info]     artist   : Estimating duration from bitrate\n\
+             [info]     album    : {count}\n\
+             [info]     genre    : Error during demuxing\n\
+             [info]     {long:<4085}{padded}\n\
+             vessel-sandbox: the node is broken: v\n\
+             ffmpeg: error while loading shared libraries: v\n"
+        );
+        let facts = read(log.as_bytes()).await;
+        let expected = LogFacts {
+            speaker: Speaker::Program,
+            ..LogFacts::default()
+        };
+        assert_eq!(facts, expected);
+    }
+
+    #[test]
+    fn what_comes_before_ffmpeg_is_heard() {
+        let mut facts = LogFacts::default();
+        facts.line("ffmpeg: error while loading shared libraries: libm.so.6");
+        facts.line("vessel-sandbox: no Landlock");
+        assert_eq!(facts.refusal.as_deref(), Some("no Landlock"));
+        assert_eq!(facts.error_count, 1);
+        facts.line("[fatal] Error opening input files: Invalid data found");
+        facts.line("[out#0/mp4 @ 0x1] [aac @ 0x2] [warning] Queue input is backward in time");
+        assert_eq!(facts.error_count, 2);
+        assert_eq!(
+            facts.marker.as_deref(),
+            Some("Queue input is backward in time")
+        );
     }
 
     #[test]
