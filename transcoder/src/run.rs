@@ -62,10 +62,18 @@ pub fn main() -> ExitCode {
         .init();
     let meter = Arc::new(Meter::start());
     let verdict = match begin(&meter) {
-        Err(stop) => verdict::verdict(Err(&stop), None, &meter),
-        Ok((runtime, execution)) => runtime.block_on(supervise(&execution)),
+        Err(stop) => {
+            let verdict = verdict::verdict(Err(&stop), None, &meter);
+            last_words(&verdict);
+            verdict
+        }
+        Ok((runtime, execution)) => {
+            let verdict = runtime.block_on(supervise(&execution));
+            // Dropping it waits for calls that block, such as a name lookup, without a limit.
+            runtime.shutdown_background();
+            verdict
+        }
     };
-    last_words(&verdict);
     ExitCode::from(verdict::exit_code(&verdict))
 }
 
@@ -112,6 +120,8 @@ async fn supervise(execution: &Execution) -> Verdict {
     };
     let media = execution.findings.get();
     let verdict = verdict::verdict(ended.as_ref().copied(), media, &execution.meter);
+    // First of all: whatever comes behind it may take longer than the pod is left.
+    last_words(&verdict);
     if let Ok(()) | Err(Stop::Failed(_)) = &ended {
         execution.leave_verdict(&verdict).await;
     }

@@ -7,6 +7,7 @@
 )]
 mod support;
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 use support::bucket::{OTHER_POD, POD, published};
 use support::execution::{Ended, Execution, encoding, media_folder};
@@ -196,6 +197,41 @@ async fn sigterm_ends_it_quickly_with_a_verdict() {
     let pid = nix::unistd::Pid::from_raw(child.id().unwrap().try_into().unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     let ended = execution.ended(child).await;
+    assert_eq!(ended.verdict.reason, Some(FailureReason::Disrupted));
+    assert_eq!(ended.code, Some(75));
+}
+
+/// The last words come before everything that may hang, and nothing that hangs keeps the pod.
+#[tokio::test]
+async fn a_call_that_blocks_for_ever_holds_up_neither_the_last_words_nor_the_end() {
+    let execution = short().await;
+    let token = execution.folder.path().join("never");
+    nix::unistd::mkfifo(&token, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let child = execution.start_with(|command| {
+        command.env("VESSEL_TOKEN_FILE", &token);
+    });
+    // It opens for writing as soon as somebody reads, who then waits for a byte.
+    let _writer = loop {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true);
+        options.custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits());
+        match options.open(&token) {
+            Ok(writer) => break writer,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let pid = nix::unistd::Pid::from_raw(child.id().unwrap().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let words = execution.folder.path().join("termination");
+    let spoken = async {
+        while std::fs::read(&words).unwrap_or_default().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(5), spoken).await;
+    assert!(in_time.is_ok(), "no last words");
+    let ended = tokio::time::timeout(Duration::from_secs(20), execution.ended(child)).await;
+    let ended = ended.unwrap();
     assert_eq!(ended.verdict.reason, Some(FailureReason::Disrupted));
     assert_eq!(ended.code, Some(75));
 }
