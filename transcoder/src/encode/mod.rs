@@ -5,7 +5,7 @@ pub mod rung;
 
 use crate::encode::rung::{EncodedRung, RungReader};
 use crate::ffmpeg::argv;
-use crate::ffmpeg::process::{Invocation, Running, Sandbox};
+use crate::ffmpeg::process::{Ended, Invocation, Running, Sandbox};
 use crate::gate::{self, Decoded, RungLength};
 use crate::ladder::{self, Plan};
 use crate::length::Samples;
@@ -79,20 +79,17 @@ pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded
 
     let readers = try_join_all(readers(encoder, pipes, &queue));
     let pump = pump(decoding.stdout.take(), encoding.stdin.take(), encoder);
-    let ((samples, pumped), rungs) = tokio::join!(pump, readers);
-    drop(queue);
+    let ((samples, pumped), read) = tokio::join!(pump, readers);
     let ends = (decoding.end().await?, encoding.end().await?);
     let decoded = match pumped? {
         Pumped::TooLong(failure) => return Err(failure.into()),
         Pumped::EncoderClosed => {
-            gate::encoded(&ends.1)?;
-            rungs?;
+            encoded(&ends.1, read)?;
             return Err(gate::verification("the encoder ended before the sound did"));
         }
         Pumped::All => gate::decoded(&ends.0, samples, encoder.plan.declared)?,
     };
-    gate::encoded(&ends.1)?;
-    let rungs = rungs?;
+    let rungs = encoded(&ends.1, read)?;
     let lengths: Vec<RungLength> = rungs.iter().map(EncodedRung::length).collect();
     gate::equal(&lengths, samples)?;
     Ok(Encoded {
@@ -100,6 +97,19 @@ pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded
         decoded,
         commands: [decode, encode].map(program_first).to_vec(),
     })
+}
+
+/// (a) for the encoder, and what each rung came to. A rung that is irregular closes its pipe,
+/// and the encoder fails for it: so that comes first. What a rung lacks at its end comes last:
+/// an encoder that failed explains it.
+fn encoded(
+    ended: &Ended,
+    read: Result<Vec<RungReader<'_>>, Stop>,
+) -> Result<Vec<EncodedRung>, Stop> {
+    ended.surroundings()?;
+    let read = read?;
+    gate::encoded(ended)?;
+    read.into_iter().map(RungReader::finish).collect()
 }
 
 fn program_first(arguments: Vec<String>) -> Vec<String> {
@@ -134,7 +144,7 @@ fn readers<'a>(
     encoder: &'a Encoder<'_>,
     pipes: Vec<pipe::Receiver>,
     queue: &'a UploadQueue,
-) -> impl Iterator<Item = impl Future<Output = Result<EncodedRung, Stop>> + 'a> {
+) -> impl Iterator<Item = impl Future<Output = Result<RungReader<'a>, Stop>> + 'a> {
     let rungs = encoder.plan.audio.rungs.iter().zip(pipes);
     rungs
         .map(move |(rung, pipe)| RungReader::new(rung.rung.clone(), encoder.plan, queue).read(pipe))
@@ -174,4 +184,43 @@ async fn pump(
         }
     };
     (Samples(bytes / frame), pumped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffmpeg::log::LogFacts;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+    use vessel_crds::reason::FailureReason;
+
+    fn ended(code: i32) -> Ended {
+        Ended {
+            status: ExitStatus::from_raw(code << 8),
+            log: LogFacts::default(),
+        }
+    }
+
+    fn reason(result: Result<Vec<EncodedRung>, Stop>) -> (FailureReason, String) {
+        match result.unwrap_err() {
+            Stop::Failed(failure) => (failure.reason, failure.message),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn an_irregular_rung_is_told_before_the_broken_pipe_that_it_leaves() {
+        let irregular = || Err(gate::verification("audio-64k: a fragment is late"));
+        for code in [0, 224] {
+            let (reason, message) = reason(encoded(&ended(code), irregular()));
+            assert_eq!(reason, FailureReason::VerificationFailed);
+            assert!(message.contains("a fragment is late"), "{message}");
+        }
+        let (alone, _) = reason(encoded(&ended(1), Ok(Vec::new())));
+        assert_eq!(alone, FailureReason::EncoderFailed);
+        let mut short = ended(1);
+        short.log.line("[error] Cannot allocate memory");
+        let (memory, _) = reason(encoded(&short, irregular()));
+        assert_eq!(memory, FailureReason::OutOfMemory);
+    }
 }

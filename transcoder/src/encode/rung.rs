@@ -75,8 +75,9 @@ impl<'a> RungReader<'a> {
         }
     }
 
-    /// Reads the rung to its end.
-    pub async fn read(mut self, mut pipe: pipe::Receiver) -> Result<EncodedRung, Stop> {
+    /// Reads the rung to its end. An error is an irregularity that was found on the way: the
+    /// pipe is closed before its end then.
+    pub async fn read(mut self, mut pipe: pipe::Receiver) -> Result<Self, Stop> {
         let mut chunk = vec![0; CHUNK];
         loop {
             let read = pipe.read(&mut chunk).await;
@@ -90,7 +91,7 @@ impl<'a> RungReader<'a> {
                 self.take(piece).await?;
             }
             if read == 0 {
-                return self.finish();
+                return Ok(self);
             }
         }
     }
@@ -176,7 +177,8 @@ impl<'a> RungReader<'a> {
         self.queue.push(object).await
     }
 
-    fn finish(self) -> Result<EncodedRung, Stop> {
+    /// Whether what was read is whole.
+    pub fn finish(self) -> Result<EncodedRung, Stop> {
         self.cutter.finish().map_err(|error| self.broken(&error))?;
         let rung = self.rung;
         let begun = self
