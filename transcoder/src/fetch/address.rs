@@ -66,19 +66,17 @@ impl Ranges {
         })
     }
 
-    /// Whether an address may be opened. What is allowed by name beats every refusal.
+    /// Whether an address may be opened. What is allowed by name beats every refusal; of a
+    /// NAT64 prefix that is allowed, what lies behind it is asked too.
     pub fn check(&self, address: IpAddr) -> Result<(), Refused> {
         let address = address.to_canonical();
         if self.allowed.iter().any(|range| range.contains(&address)) {
-            return Ok(());
+            return embedded(address).map_or(Ok(()), |inner| self.check(inner));
         }
         let fixed = REFUSED.iter().filter_map(|range| range.parse().ok());
-        let embedded = embedded(address);
         fixed
             .chain(self.denied.iter().copied())
-            .find(|range: &IpNet| {
-                range.contains(&address) || embedded.is_some_and(|inner| range.contains(&inner))
-            })
+            .find(|range: &IpNet| range.contains(&address))
             .map_or(Ok(()), |range| Err(Refused { address, range }))
     }
 }
@@ -88,8 +86,8 @@ fn parse_all(texts: &[String]) -> Result<Vec<IpNet>, InvalidRange> {
     texts.iter().map(parse).collect()
 }
 
-/// The IPv4 address that a NAT64 address of the well-known prefix leads to (RFC 6052), so
-/// that `deniedCIDRs` hold for it too where its prefix is allowed.
+/// The IPv4 address that a NAT64 address of the well-known prefix leads to (RFC 6052): where
+/// there is no IPv4, the prefix has to be allowed for any source that has no IPv6.
 fn embedded(address: IpAddr) -> Option<IpAddr> {
     const NAT64: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
     let IpAddr::V6(address) = address else {
@@ -109,6 +107,10 @@ mod tests {
 
     fn allowed(ranges: &Ranges, address: &str) -> bool {
         ranges.check(address.parse().unwrap()).is_ok()
+    }
+
+    fn nat64(inner: &str) -> String {
+        format!("64:ff9b::{inner}")
     }
 
     #[test]
@@ -189,6 +191,10 @@ mod tests {
         assert!(!allowed(&ranges, "203.0.113.7"));
         assert!(!allowed(&ranges, "2a00:1450::1"));
         assert!(allowed(&ranges, "64:ff9b::5db8:d822"));
+        for inner in ["169.254.169.254", "10.96.0.1", "203.0.113.7"] {
+            assert!(!allowed(&ranges, &nat64(inner)), "{inner}");
+        }
+        assert!(allowed(&ranges, &nat64("10.20.3.4")));
         let error = Ranges::default()
             .check("10.0.0.1".parse().unwrap())
             .unwrap_err();
