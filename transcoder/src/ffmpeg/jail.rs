@@ -12,7 +12,10 @@ use landlock::{
     path_beneath_rules,
 };
 use nix::sys::resource::{Resource, setrlimit};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
@@ -90,7 +93,7 @@ fn become_program(policy: &str, command: &[String]) -> Result<std::convert::Infa
     if status.ruleset != RulesetStatus::FullyEnforced {
         eprintln!("{WEAK}Landlock is {:?} here", status.ruleset);
     }
-    refuse_syscalls(&refused_syscalls(Signals::of(&status)))?;
+    refuse_syscalls(refused_syscalls(Signals::of(&status), std::process::id())?)?;
     let (program, arguments) = command
         .split_first()
         .map_or(("", &[][..]), |(program, rest)| (program.as_str(), rest));
@@ -167,32 +170,58 @@ impl Signals {
     }
 }
 
-/// By number, with those of the x32 ABI, which a filter by number would let through.
-fn refused_syscalls(signals: Signals) -> Vec<i64> {
+/// When a system call is refused, by its number: always where there are no rules.
+type Refusals = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// By number, with those of the x32 ABI, which a filter by number would let through. `own` is
+/// the process that is going to be the program: its threads signal each other.
+fn refused_syscalls(signals: Signals, own: u32) -> Result<Refusals, seccompiler::BackendError> {
     const X32: i64 = 0x4000_0000;
-    let mut numbers = vec![
+    // Of the kernel's `fcntl.h`; libc does not name it.
+    const F_SETOWN_EX: i32 = 15;
+    let always = |numbers: &[i64]| -> Refusals {
+        let numbers = numbers.iter();
+        numbers.map(|&number| (number, Vec::new())).collect()
+    };
+    let mut refusals = always(&[
         nix::libc::SYS_socket,
         nix::libc::SYS_socketpair,
         nix::libc::SYS_io_uring_setup,
-    ];
+    ]);
     if signals == Signals::Open {
-        numbers.extend([
+        refusals.extend(always(&[
             nix::libc::SYS_kill,
             nix::libc::SYS_tkill,
             nix::libc::SYS_pidfd_send_signal,
             nix::libc::SYS_rt_sigqueueinfo,
-        ]);
+            nix::libc::SYS_rt_tgsigqueueinfo,
+        ]));
+        let others = when(0, SeccompCmpOp::Ne, own.into())?;
+        refusals.insert(nix::libc::SYS_tgkill, vec![others]);
+        // The owner of a pipe gets a signal when there is something to read.
+        let owner = [nix::libc::F_SETOWN, F_SETOWN_EX];
+        let owner = owner.map(|command| when(1, SeccompCmpOp::Eq, command.unsigned_abs().into()));
+        let owner = owner.into_iter().collect::<Result<_, _>>()?;
+        refusals.insert(nix::libc::SYS_fcntl, owner);
     }
-    let x32: Vec<i64> = if cfg!(target_arch = "x86_64") {
-        numbers.iter().map(|number| number | X32).collect()
-    } else {
-        Vec::new()
-    };
-    numbers.into_iter().chain(x32).collect()
+    if cfg!(target_arch = "x86_64") {
+        let native = refusals.clone().into_iter();
+        refusals.extend(native.map(|(number, rules)| (number | X32, rules)));
+    }
+    Ok(refusals)
 }
 
-fn refuse_syscalls(numbers: &[i64]) -> Result<(), JailError> {
-    let rules: BTreeMap<i64, _> = numbers.iter().map(|number| (*number, Vec::new())).collect();
+/// Holds for a call whose argument, as 32 bits, compares so.
+fn when(
+    argument: u8,
+    operator: SeccompCmpOp,
+    value: u64,
+) -> Result<SeccompRule, seccompiler::BackendError> {
+    let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)?;
+    SeccompRule::new(vec![condition])
+}
+
+fn refuse_syscalls(rules: Refusals) -> Result<(), JailError> {
     let refuse = SeccompAction::Errno(nix::libc::EPERM.unsigned_abs());
     let arch = std::env::consts::ARCH.try_into()?;
     let program: BpfProgram =
@@ -206,16 +235,59 @@ mod tests {
 
     #[test]
     fn sockets_and_io_uring_are_refused_and_signals_where_landlock_does_not_scope_them() {
-        let scoped = refused_syscalls(Signals::Scoped);
+        let scoped = refused_syscalls(Signals::Scoped, 1).unwrap();
         for number in [
             nix::libc::SYS_socket,
             nix::libc::SYS_socketpair,
             nix::libc::SYS_io_uring_setup,
         ] {
-            assert!(scoped.contains(&number));
+            assert!(scoped.contains_key(&number));
         }
-        assert!(!scoped.contains(&nix::libc::SYS_kill));
-        assert!(refused_syscalls(Signals::Open).contains(&nix::libc::SYS_kill));
+        assert!(!scoped.contains_key(&nix::libc::SYS_kill));
+        let open = refused_syscalls(Signals::Open, 1).unwrap();
+        assert!(open.contains_key(&nix::libc::SYS_kill));
+    }
+
+    /// A call by its number, in a process that inherits this thread's filter.
+    fn calls(number: i64, arguments: &[i64]) -> bool {
+        let mut script = format!("exit(syscall({number}");
+        for argument in arguments {
+            script.push_str(&format!(", {argument}"));
+        }
+        script.push_str(") == 0 ? 0 : 1)");
+        let status = std::process::Command::new("/usr/bin/perl")
+            .args(["-e", &script])
+            .status();
+        status.unwrap().success()
+    }
+
+    #[test]
+    fn where_landlock_does_not_scope_signals_none_reaches_another_process() {
+        use nix::libc::{SYS_fcntl, SYS_kill, SYS_tgkill};
+        let mut other = std::process::Command::new("/bin/sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let (own, foreign) = (i64::from(std::process::id()), i64::from(other.id()));
+        let owner = i64::from(nix::libc::F_SETOWN);
+        let reaches = move || {
+            [
+                calls(SYS_kill, &[foreign, 0]),
+                calls(SYS_tgkill, &[foreign, foreign, 0]),
+                calls(SYS_fcntl, &[0, owner, foreign]),
+                calls(SYS_tgkill, &[own, own, 0]),
+            ]
+        };
+        assert_eq!(reaches(), [true; 4]);
+        // Filters hold for a thread and what it starts.
+        let confined = std::thread::spawn(move || {
+            refuse_syscalls(refused_syscalls(Signals::Open, std::process::id()).unwrap()).unwrap();
+            reaches()
+        });
+        let confined = confined.join().unwrap();
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert_eq!(confined, [false, false, false, true]);
     }
 
     #[test]
