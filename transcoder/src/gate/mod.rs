@@ -43,6 +43,10 @@ pub struct RungLength {
 /// (a) to (c) for the decoder: the source is whole and was understood.
 pub fn decoded(ended: &Ended, samples: Samples, declared: DeclaredLength) -> Result<Decoded, Stop> {
     ended.surroundings()?;
+    if ended.status.success() && ended.log.inputs.is_empty() {
+        let message = "ffmpeg did not count what it decoded: another version than the image's?";
+        return Err(failed(FailureReason::Internal, message));
+    }
     let counts = Counts::of(&ended.log);
     counts.mostly_decoded(&ended.log, samples)?;
     // A cut in the middle of a packet breaks that one too: the cut is what to say.
@@ -250,6 +254,17 @@ mod tests {
         assert!(reason(judge(432, 432)).1.contains("encrypted"));
         let nothing = decoded(&ended(0, 0, 0), Samples(0), Unknown);
         assert!(reason(nothing).1.contains("no audio"));
+    }
+
+    #[test]
+    fn a_decoder_that_counted_nothing_proves_nothing() {
+        let mut uncounted = ended(0, 1, 0);
+        uncounted.log.inputs.clear();
+        let result = decoded(&uncounted, Samples(SECOND), Exact(1000));
+        assert_eq!(reason(result).0, FailureReason::Internal);
+        uncounted.status = ExitStatus::from_raw(1 << 8);
+        let failed = decoded(&uncounted, Samples(0), Unknown);
+        assert_eq!(reason(failed).0, FailureReason::SourceInvalid);
     }
 
     #[test]
