@@ -250,11 +250,9 @@ mod tests {
 
     /// A call by its number, in a process that inherits this thread's filter.
     fn calls(number: i64, arguments: &[i64]) -> bool {
-        let mut script = format!("exit(syscall({number}");
-        for argument in arguments {
-            script.push_str(&format!(", {argument}"));
-        }
-        script.push_str(") == 0 ? 0 : 1)");
+        let arguments: Vec<String> = arguments.iter().map(i64::to_string).collect();
+        let arguments = arguments.join(", ");
+        let script = format!("exit(syscall({number}, {arguments}) == 0 ? 0 : 1)");
         let status = std::process::Command::new("/usr/bin/perl")
             .args(["-e", &script])
             .status();

@@ -289,7 +289,7 @@ mod tests {
     async fn what_a_source_says_of_itself_is_no_fact() {
         let count = "Input stream #0:0 (audio): 9 packets read (1 bytes); 9 frames decoded; 0 \
                      decode errors (1 samples);";
-        let long = "x".repeat(usize::try_from(LINE_BYTES).unwrap() - 30);
+        let filler = "x".repeat(usize::try_from(LINE_BYTES).unwrap() - 30);
         let padded = "[in#0/flac @ 0x5] [verbose] ".to_owned() + count;
         let log = format!(
             "[info] Input #0, flac, from 'file:a':\n\
@@ -298,7 +298,7 @@ mod tests {
              [info]     artist   : Estimating duration from bitrate\n\
              [info]     album    : {count}\n\
              [info]     genre    : Error during demuxing\n\
-             [info]     {long:<4085}{padded}\n\
+             [info]     {filler:<4085}{padded}\n\
              vessel-sandbox: the node is broken: v\n\
              ffmpeg: error while loading shared libraries: v\n"
         );
