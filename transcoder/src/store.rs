@@ -37,15 +37,18 @@ pub enum Answer {
 
 /// A request without a usable answer.
 #[derive(Debug, thiserror::Error)]
-enum RequestError {
+pub enum RequestError {
     /// Worth another try: no connection, 5xx, 429, 408, and 409 (a conditional write that ran
     /// into another one).
     #[error("{0}")]
     Passing(String),
+    /// Any other status.
     #[error("{0}")]
     Final(String),
+    /// 507.
     #[error("the bucket has no room left: {0}")]
     Full(String),
+    /// It was never sent.
     #[error("the signed request is not one: {0}")]
     Request(String),
 }
@@ -83,12 +86,14 @@ impl Store {
     }
 
     /// Sends a signed GET for the bytes from `offset` on; once.
-    pub async fn get_from(&self, request: &SignedRequest, offset: u64) -> Result<Answer, String> {
+    pub async fn get_from(
+        &self,
+        request: &SignedRequest,
+        offset: u64,
+    ) -> Result<Answer, RequestError> {
         let range = [("range", format!("bytes={offset}-"))];
         let extra = if offset == 0 { &range[..0] } else { &range[..] };
-        self.once(request, Bytes::new(), extra)
-            .await
-            .map_err(|error| error.to_string())
+        self.once(request, Bytes::new(), extra).await
     }
 
     async fn once(

@@ -3,7 +3,7 @@
 //! Objects wait in memory, and only so many bytes of them: where the bucket is slower than
 //! the encoder, the pipes fill and the encoder pauses.
 use crate::grant::GrantClient;
-use crate::stop::{Stop, failed};
+use crate::stop::{Failure, Stop, chain, failed};
 use crate::store::{Answer, Store};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use vessel_crds::reason::FailureReason;
 use vessel_storage::content::ContentType;
 use vessel_storage::digest::Sha256;
-use vessel_storage::grant::{MAX_OBJECTS, ObjectDeclaration, ObjectGrant};
+use vessel_storage::grant::{MAX_OBJECTS, ObjectDeclaration, ObjectGrant, SignedRequest};
 use vessel_storage::manifest::ManifestObject;
 use vessel_storage::path::ObjectPath;
 use vessel_storage::uid::PodUid;
@@ -204,15 +204,16 @@ async fn put(
         Answer::Denied(_) => {
             let renewed = grants.object(declared.clone()).await?;
             let answer = store.send(&renewed.put, object.bytes.clone()).await?;
-            acknowledged(store, declared, &renewed, answer).await
+            acknowledged(grants, store, declared, &renewed, answer).await
         }
-        answer => acknowledged(store, declared, &granted, answer).await,
+        answer => acknowledged(grants, store, declared, &granted, answer).await,
     }
 }
 
-/// The bucket has verified the checksum, which is among the signed headers; where it repeats
-/// it in its answer, that has to be the same.
+/// The bucket has verified the checksum, which is among the signed headers, if it repeats it in
+/// its answer. Where it does not, what lies there is read.
 async fn acknowledged(
+    grants: &GrantClient,
     store: &Store,
     declared: &ObjectDeclaration,
     granted: &ObjectGrant,
@@ -221,13 +222,20 @@ async fn acknowledged(
     let path = &declared.path;
     match answer {
         Answer::Done(answer) => match checksum(&answer) {
-            Some(other) if other != declared.sha256.base64() => Err(failed(
+            Some(same) if same == declared.sha256.base64() => Ok(()),
+            Some(other) => Err(failed(
                 FailureReason::VerificationFailed,
                 format!("the bucket acknowledged {path} with the checksum {other}"),
             )),
-            _ => Ok(()),
+            None => {
+                let other = another_object(grants, store, declared, granted).await?;
+                other.map_or(Ok(()), |other| {
+                    let message = format!("the bucket keeps {path} with the SHA-256 {other}");
+                    Err(failed(FailureReason::VerificationFailed, message))
+                })
+            }
         },
-        Answer::PreconditionFailed => there_already(store, declared, granted).await,
+        Answer::PreconditionFailed => there_already(grants, store, declared, granted).await,
         Answer::Denied(message) => Err(failed(
             FailureReason::StorageDenied,
             format!("PUT of {path}: {message}; the store's credentials need s3:PutObject"),
@@ -242,26 +250,68 @@ async fn acknowledged(
 /// 412: somebody has written that key. It was this execution, its answer having been lost,
 /// if its bytes say so.
 async fn there_already(
+    grants: &GrantClient,
     store: &Store,
     declared: &ObjectDeclaration,
     granted: &ObjectGrant,
 ) -> Result<(), Stop> {
-    let found = match store.send(&granted.get, Bytes::new()).await? {
-        Answer::Done(answer) => answer.bytes().await.ok(),
-        _ => None,
-    };
-    let found = found.map(|bytes| Sha256::of(&bytes));
-    if found == Some(declared.sha256) {
-        return Ok(());
+    match another_object(grants, store, declared, granted).await? {
+        None => Ok(()),
+        Some(other) => Err(failed(
+            FailureReason::Internal,
+            format!(
+                "another object lies at {} of this execution (SHA-256 {other})",
+                declared.path
+            ),
+        )),
     }
-    Err(failed(
-        FailureReason::Internal,
-        format!(
-            "another object lies at {} of this execution (SHA-256 {})",
-            declared.path,
-            found.map_or_else(|| "unknown".to_owned(), |found| found.to_string())
+}
+
+/// The digest of what lies at an object's key, if it is not the object's. Asks for a new grant
+/// once when it can't be read: the first may have expired, or the transfer broke.
+async fn another_object(
+    grants: &GrantClient,
+    store: &Store,
+    declared: &ObjectDeclaration,
+    granted: &ObjectGrant,
+) -> Result<Option<Sha256>, Stop> {
+    let found = match read_back(store, declared, &granted.get).await? {
+        Ok(found) => found,
+        Err(failure) => {
+            tracing::warn!(%failure, "an object is read again");
+            let renewed = grants.object(declared.clone()).await?;
+            read_back(store, declared, &renewed.get).await??
+        }
+    };
+    Ok(Some(found).filter(|found| *found != declared.sha256))
+}
+
+/// The digest of what lies at an object's key; the inner failure is worth another grant.
+async fn read_back(
+    store: &Store,
+    declared: &ObjectDeclaration,
+    get: &SignedRequest,
+) -> Result<Result<Sha256, Failure>, Stop> {
+    let path = &declared.path;
+    let (reason, message) = match store.send(get, Bytes::new()).await? {
+        Answer::Done(answer) => match answer.bytes().await {
+            Ok(bytes) => return Ok(Ok(Sha256::of(&bytes))),
+            Err(error) => (
+                FailureReason::StorageUnavailable,
+                chain(&error.without_url()),
+            ),
+        },
+        Answer::Denied(message) => (
+            FailureReason::StorageDenied,
+            format!("{message}; the store's credentials need s3:GetObject"),
         ),
-    ))
+        Answer::NotFound | Answer::PreconditionFailed => (
+            FailureReason::StorageUnavailable,
+            "it is not there".to_owned(),
+        ),
+    };
+    let message = format!("GET of {path}: {message}");
+    Ok(Err(Failure::new(reason, message)))
 }
 
 fn checksum(answer: &reqwest::Response) -> Option<String> {

@@ -80,6 +80,71 @@ async fn another_object_at_a_key_of_ours_is_never_taken_for_ours() {
 }
 
 #[tokio::test]
+async fn a_source_that_the_store_denies_is_denied_and_a_final_answer_is_final() {
+    let renewed = short().await;
+    renewed.stub.with(|inner| inner.faults.get_denied = 1);
+    renewed.commits().await;
+    let denied = short().await;
+    denied.stub.with(|inner| inner.faults.get_denied = 100);
+    let message = denied.fails(FailureReason::StorageDenied).await;
+    assert!(
+        message.contains("AccessDenied") && message.contains("s3:GetObject"),
+        "{message}"
+    );
+    let moved = short().await;
+    moved
+        .stub
+        .with(|inner| inner.faults.source_status = Some(301));
+    let message = moved.fails(FailureReason::Internal).await;
+    assert!(message.contains("301"), "{message}");
+    assert_eq!(moved.stub.with(|inner| inner.source_ranges.len()), 1);
+}
+
+#[tokio::test]
+async fn what_is_read_back_is_read_again_when_the_answer_breaks_or_the_grant_has_expired() {
+    for denied in [0, 1] {
+        let execution = short().await;
+        // The source is read first: its GET uses up no fault that is armed for later.
+        execution.stub.with(|inner| {
+            inner.faults.put_answer_lost = 1;
+            inner.faults.read_back_breaks = 1 - denied;
+            inner.faults.read_back_denied = denied;
+        });
+        execution.commits().await;
+    }
+    let denied = short().await;
+    denied.stub.with(|inner| {
+        inner.faults.put_answer_lost = 1;
+        inner.faults.read_back_denied = 100;
+    });
+    let message = denied.fails(FailureReason::StorageDenied).await;
+    assert!(message.contains("s3:GetObject"), "{message}");
+    let broken = short().await;
+    broken.stub.with(|inner| {
+        inner.faults.put_answer_lost = 1;
+        inner.faults.read_back_breaks = 100;
+    });
+    broken.fails(FailureReason::StorageUnavailable).await;
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_without_a_checksum_is_read_back() {
+    let silent = short().await;
+    silent
+        .stub
+        .with(|inner| inner.faults.put_unacknowledged = 100);
+    let (manifest, verdict) = silent.commits().await;
+    // A PUT and a GET of each.
+    assert!(verdict.cost.store_requests >= 2 * manifest.objects.len() as u64);
+    let wrong = short().await;
+    wrong.stub.with(|inner| {
+        inner.faults.put_unacknowledged = 1;
+        inner.faults.put_kept_wrong = 1;
+    });
+    wrong.fails(FailureReason::VerificationFailed).await;
+}
+
+#[tokio::test]
 async fn what_the_bucket_acknowledges_is_what_was_sent() {
     let execution = short().await;
     execution.stub.with(|inner| inner.faults.put_garbled = 1);

@@ -4,7 +4,7 @@ use super::Source;
 use super::spool::Spool;
 use crate::grant::GrantClient;
 use crate::stop::{Stop, failed};
-use crate::store::{Answer, Store};
+use crate::store::{Answer, RequestError, Store};
 use futures::StreamExt;
 use reqwest::{Response, StatusCode};
 use std::time::Duration;
@@ -15,6 +15,18 @@ const PATIENCE: u32 = 6;
 /// Pause before the first repetition; it doubles.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Denials in a row that are no expired signature: the second grant was fresh.
+const DENIALS: u32 = 2;
+
+/// What broke a transfer.
+#[derive(Clone, Debug)]
+enum Broken {
+    /// The connection.
+    Transfer(String),
+    /// An expired signature, or credentials without the right.
+    Denied(String),
+}
+
 /// Reads a granted source.
 pub async fn fetch(
     grants: &GrantClient,
@@ -23,26 +35,24 @@ pub async fn fetch(
 ) -> Result<Source, Stop> {
     let first = grants.source().await?;
     let mut grant = first.clone();
-    let mut idle = 0;
+    let (mut idle, mut denials) = (0, 0);
     loop {
         spool.announce(grant.bytes)?;
         let before = spool.bytes();
         let broken = match store.get_from(&grant.get, before).await {
             Ok(answer) => receive(answer, &mut spool).await?,
-            Err(message) => Some(message),
+            Err(RequestError::Passing(message)) => Some(Broken::Transfer(message)),
+            Err(error) => return Err(error.into()),
         };
-        match broken {
+        match &broken {
             None if spool.bytes() == grant.bytes => return spool.finish(grant.etag).await,
             None if spool.bytes() > grant.bytes => return Err(changed()),
-            _ => {}
+            Some(Broken::Denied(_)) => denials += 1,
+            _ => denials = 0,
         }
         idle = if spool.bytes() > before { 0 } else { idle + 1 };
-        if idle == PATIENCE {
-            let message = broken.unwrap_or_else(|| "the answer is short".to_owned());
-            return Err(failed(
-                FailureReason::StorageUnavailable,
-                format!("the source can't be read: {message}"),
-            ));
+        if idle == PATIENCE || denials == DENIALS {
+            return Err(gives_up(broken));
         }
         tokio::time::sleep(PAUSE * 2_u32.pow(idle)).await;
         grant = grants.source().await?;
@@ -52,22 +62,36 @@ pub async fn fetch(
     }
 }
 
+fn gives_up(broken: Option<Broken>) -> Stop {
+    let (reason, message) = match broken {
+        Some(Broken::Denied(message)) => (
+            FailureReason::StorageDenied,
+            format!("{message}; the store's credentials need s3:GetObject"),
+        ),
+        Some(Broken::Transfer(message)) => (FailureReason::StorageUnavailable, message),
+        None => (
+            FailureReason::StorageUnavailable,
+            "the answer is short".to_owned(),
+        ),
+    };
+    failed(reason, format!("the source can't be read: {message}"))
+}
+
 /// Takes an answer in; answers what broke the transfer, if something did.
-async fn receive(answer: Answer, spool: &mut Spool<'_>) -> Result<Option<String>, Stop> {
+async fn receive(answer: Answer, spool: &mut Spool<'_>) -> Result<Option<Broken>, Stop> {
     match answer {
         Answer::Done(answer) => {
             if answer.status() != StatusCode::PARTIAL_CONTENT && spool.bytes() > 0 {
                 spool.restart().await?;
             }
-            copy(answer, spool).await
+            Ok(copy(answer, spool).await?.map(Broken::Transfer))
         }
         Answer::PreconditionFailed => Err(changed()),
         Answer::NotFound => Err(failed(
             FailureReason::SourceNotFound,
             "the source is no longer in the bucket",
         )),
-        // An expired signature; the next grant is fresh.
-        Answer::Denied(message) => Ok(Some(message)),
+        Answer::Denied(message) => Ok(Some(Broken::Denied(message))),
     }
 }
 

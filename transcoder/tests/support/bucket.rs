@@ -43,6 +43,18 @@ pub struct Faults {
     pub commit_conflict: u32,
     /// PUTs of the commit that are written and then answered 500.
     pub commit_answer_lost: u32,
+    /// GETs that are answered 403.
+    pub get_denied: u32,
+    /// GETs of what was PUT whose body breaks.
+    pub read_back_breaks: u32,
+    /// GETs of what was PUT that are answered 403.
+    pub read_back_denied: u32,
+    /// PUTs of which something else is kept.
+    pub put_kept_wrong: u32,
+    /// PUTs that are acknowledged without a checksum.
+    pub put_unacknowledged: u32,
+    /// The status of every GET of the source, if it is no success.
+    pub source_status: Option<u16>,
     /// Bytes of the source after which the connection breaks, once an answer.
     pub source_breaks_after: Option<usize>,
     /// Grant calls after which the pod is no longer current.
@@ -340,8 +352,13 @@ fn put(inner: &mut Inner, key: &str, headers: &HeaderMap, body: Bytes) -> Respon
     let kept = headers
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    let wrong = !is_commit && take(&mut inner.faults.put_kept_wrong);
     let stored = Stored {
-        bytes: body,
+        bytes: if wrong {
+            Bytes::from_static(b"garbled")
+        } else {
+            body
+        },
         headers: kept.collect(),
     };
     inner.objects.insert(key.to_owned(), stored);
@@ -354,6 +371,9 @@ fn put(inner: &mut Inner, key: &str, headers: &HeaderMap, body: Bytes) -> Respon
     } else {
         checksum.to_owned()
     };
+    if !is_commit && take(&mut inner.faults.put_unacknowledged) {
+        return StatusCode::OK.into_response();
+    }
     ([("x-amz-checksum-sha256", acknowledged)], "").into_response()
 }
 
@@ -361,6 +381,25 @@ fn get(stub: &Stub, key: &str, headers: &HeaderMap) -> Response {
     let Some(bytes) = stub.get(key) else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    let faulty = stub.with(|inner| {
+        let faults = &mut inner.faults;
+        if take(&mut faults.get_denied) {
+            return Some((StatusCode::FORBIDDEN, "<Code>AccessDenied</Code>").into_response());
+        }
+        if key == "source" {
+            let status = StatusCode::from_u16(faults.source_status?).unwrap();
+            inner.source_ranges.push(None);
+            return Some(status.into_response());
+        }
+        if take(&mut faults.read_back_denied) {
+            return Some((StatusCode::FORBIDDEN, "<Code>AccessDenied</Code>").into_response());
+        }
+        let breaks = take(&mut faults.read_back_breaks);
+        breaks.then(|| breaking(bytes.clone(), Some(1)).into_response())
+    });
+    if let Some(answer) = faulty {
+        return answer;
+    }
     let text = |name| {
         headers
             .get(name)
