@@ -94,12 +94,33 @@ async fn serve(State(server): State<Server>, uri: Uri, headers: HeaderMap) -> Re
         "/hop0" => redirect("/hop1"),
         "/inside" => redirect("http://10.0.0.1/file"),
         "/elsewhere" => redirect(&format!("http://localhost:{}/file", server.address.port())),
+        "/longer" => breaking_longer(file, &headers),
+        "/part" => {
+            let range = format!("bytes 0-99/{}", file.len());
+            let headers = [("etag", "\"v1\"".to_owned()), ("content-range", range)];
+            (StatusCode::PARTIAL_CONTENT, headers, file.slice(..100)).into_response()
+        }
+        path if path.starts_with("/to/") => {
+            let port = path.trim_start_matches("/to/");
+            redirect(&format!("http://127.0.0.1:{port}/file"))
+        }
         path => status(path.trim_start_matches('/').parse().unwrap()),
     }
 }
 
 fn redirect(to: &str) -> Response {
     (StatusCode::FOUND, [("location", to.to_owned())]).into_response()
+}
+
+/// Breaks like [`breaking`]; the rest is longer than its head says.
+fn breaking_longer(file: &Bytes, headers: &HeaderMap) -> Response {
+    let (head, _) = breaking(file, headers, "\"v1\"").into_parts();
+    if head.status != StatusCode::PARTIAL_CONTENT {
+        return breaking(file, headers, "\"v1\"");
+    }
+    let rest = [&file[60_000..], &[0; 5000]].concat();
+    let kept = ["etag", "content-range"].map(|name| (name, head.headers[name].clone()));
+    (StatusCode::PARTIAL_CONTENT, kept, rest).into_response()
 }
 
 /// Announces all, and breaks after 60,000 bytes of the first answer.
@@ -151,6 +172,42 @@ async fn a_broken_transfer_is_resumed_by_range() {
     let server = Server::start().await;
     server.execution("/breaking").await.commits().await;
     assert_eq!(server.ranges(), [None, Some("bytes=60000-".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_is_longer_than_announced_or_an_unasked_part_is_not_the_source() {
+    let server = Server::start().await;
+    let message = server.fails("/longer", FailureReason::SourceChanged).await;
+    assert!(message.contains("longer"), "{message}");
+    let message = server
+        .fails("/part", FailureReason::SourceUnreachable)
+        .await;
+    assert!(message.contains("part"), "{message}");
+}
+
+#[tokio::test]
+async fn secret_headers_do_not_follow_to_another_port() {
+    let [server, other] = [Server::start().await, Server::start().await];
+    let mut execution = server
+        .execution(&format!("/to/{}", other.address.port()))
+        .await;
+    if let OrderedSource::Http { headers, .. } = &mut execution.order.source {
+        *headers = HeadersSecret::Mounted;
+    }
+    let folder = execution.folder.path().join("headers");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("headers"), "X-Key: hunter2\n").unwrap();
+    std::fs::write(folder.join("hosts"), "127.0.0.1").unwrap();
+    execution.commits().await;
+    let sent = |server: &Server| {
+        let seen = server.seen.lock().unwrap();
+        let sent = seen
+            .iter()
+            .map(|(_, headers)| headers.contains_key("x-key"));
+        sent.collect::<Vec<_>>()
+    };
+    assert_eq!(sent(&server), [true]);
+    assert_eq!(sent(&other), [false]);
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ pub async fn fetch(request: &Request<'_>, mut spool: Spool<'_>) -> Result<Source
     }
     let mut broken = copy(answer, &mut spool).await?;
     let mut idle = 0;
-    while let Some(message) = version.missing(&spool, broken) {
+    while let Some(message) = version.missing(&spool, broken)? {
         if idle == PATIENCE {
             return Err(unreachable(format!(
                 "the transfer keeps breaking: {message}"
@@ -156,9 +156,12 @@ impl Version {
     }
 
     /// Why the transfer is not complete, if it is not.
-    fn missing(&self, spool: &Spool<'_>, broken: Option<String>) -> Option<String> {
+    fn missing(&self, spool: &Spool<'_>, broken: Option<String>) -> Result<Option<String>, Stop> {
+        if self.length.is_some_and(|length| spool.bytes() > length) {
+            return Err(changed("it is longer than its server had announced"));
+        }
         let short = self.length.is_some_and(|length| spool.bytes() < length);
-        broken.or_else(|| short.then(|| "the answer is short".to_owned()))
+        Ok(broken.or_else(|| short.then(|| "the answer is short".to_owned())))
     }
 }
 
@@ -168,16 +171,17 @@ fn content_length(answer: &Response) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
 }
 
-/// Opens the address, following redirects. The headers Secret goes to the first host alone.
+/// Opens the address, following redirects. The headers Secret goes to the first
+/// origin (RFC 6454) alone: never to another port, nor from https to http.
 async fn open(request: &Request<'_>, extra: &HeaderMap) -> Result<Response, Stop> {
     let mut url = Url::parse(request.url)
         .map_err(|error| denied(format!("source.http.url is no address: {error}")))?;
-    let first = url.host().map(|host| host.to_owned());
+    let first = url.origin();
     for _ in 0..=REDIRECTS {
         check_scheme(&url, request.plain_http)?;
         let client = client(&url, request.ranges).await?;
         let mut headers = extra.clone();
-        if url.host().map(|host| host.to_owned()) == first {
+        if url.origin() == first {
             headers.extend(request.headers.for_url(&url));
         }
         let answer = client.get(url.clone()).headers(headers).send().await;
@@ -189,6 +193,13 @@ async fn open(request: &Request<'_>, extra: &HeaderMap) -> Result<Response, Stop
             ))
         })?;
         match redirect(&answer, &url)? {
+            None if answer.status() == StatusCode::PARTIAL_CONTENT
+                && !extra.contains_key(RANGE) =>
+            {
+                return Err(unreachable(
+                    "the server answered with a part that nobody asked for",
+                ));
+            }
             None => return judged(answer, &url),
             Some(next) => url = next,
         }
