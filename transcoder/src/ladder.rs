@@ -174,12 +174,22 @@ fn audio_track(probe: &Probe) -> Result<(usize, usize, &ProbedTrack), Stop> {
     audio()
         .find(|(_, _, track)| track.default == DefaultTrack::Yes)
         .or_else(|| audio().next())
-        .ok_or_else(|| {
-            failed(
-                FailureReason::SourceInvalid,
-                "no audio: the source has no audio track",
-            )
-        })
+        .ok_or_else(|| without_audio(probe))
+}
+
+/// A video without sound is whole; this version has nothing to make of it.
+fn without_audio(probe: &Probe) -> Stop {
+    let mut tracks = probe.tracks.iter();
+    if tracks.any(|track| track.kind == TrackKind::Video) {
+        return failed(
+            FailureReason::SourceUnsupported,
+            "no audio: the source is a video without sound, and this version encodes sound alone",
+        );
+    }
+    failed(
+        FailureReason::SourceInvalid,
+        "no audio: the source has no audio track",
+    )
 }
 
 fn is_lossless(track: &ProbedTrack) -> bool {
@@ -413,7 +423,19 @@ mod tests {
             assert_eq!((made.track_index, made.audio.track), expected);
         }
         let none = plan(&encoding(), &probe(vec![cover]), &limits()).unwrap_err();
-        assert!(none.to_string().contains("no audio"), "{none}");
+        assert!(
+            none.to_string().starts_with("SourceInvalid: no audio"),
+            "{none}"
+        );
+        let silent = ProbedTrack {
+            kind: TrackKind::Video,
+            ..track("h264", 0, None)
+        };
+        let none = plan(&encoding(), &probe(vec![silent]), &limits()).unwrap_err();
+        assert!(
+            none.to_string().starts_with("SourceUnsupported: no audio"),
+            "{none}"
+        );
     }
 
     #[test]

@@ -354,7 +354,7 @@ async fn what_is_no_sound_is_told_apart() {
         "video.mkv",
         "-f lavfi -i testsrc=d=1:s=64x36 -c:v mpeg4",
     );
-    let message = fails(video, FailureReason::SourceInvalid).await;
+    let message = fails(video, FailureReason::SourceUnsupported).await;
     assert!(message.contains("no audio"), "{message}");
     let noise: Vec<u8> = (0..50_000_u32)
         .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
