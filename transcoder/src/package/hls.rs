@@ -1,6 +1,7 @@
 //! HLS playlists (RFC 8216). Every URI is relative, so that a folder plays as it lies.
 use super::bandwidth::{Weight, average, peak};
 use crate::ladder::Channels;
+use crate::length::SAMPLE_RATE;
 use m3u8_rs::{Map, MasterPlaylist, MediaPlaylist, MediaPlaylistType, MediaSegment, VariantStream};
 use vessel_storage::path::{ObjectPath, Rung, SegmentKind};
 
@@ -26,7 +27,7 @@ pub struct Rendition {
 /// nearest, is at most that (§4.3.3.1), and it is the same for all (§6.2.4).
 pub fn target_duration(renditions: &[Rendition]) -> u64 {
     let lengths = renditions.iter().flat_map(|rendition| &rendition.segments);
-    let rounded = lengths.map(|segment| (segment.length.millis() + 500) / 1000);
+    let rounded = lengths.map(|segment| (segment.length.0 + SAMPLE_RATE / 2) / SAMPLE_RATE);
     rounded.max().unwrap_or(1).max(1)
 }
 
@@ -153,6 +154,16 @@ mod tests {
         short.segments[0].length = Samples(1);
         assert_eq!(target_duration(&[short]), 1);
         assert_eq!(target_duration(&[]), 1);
+    }
+
+    #[test]
+    fn a_target_duration_is_rounded_once() {
+        let mut long = rendition(64, SegmentKind::Fragment);
+        for (samples, seconds) in [(263_981, 5), (264_000, 6)] {
+            long.segments[0].length = Samples(samples);
+            long.segments.truncate(1);
+            assert_eq!(target_duration(std::slice::from_ref(&long)), seconds);
+        }
     }
 
     proptest! {
