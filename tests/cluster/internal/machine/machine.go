@@ -70,24 +70,31 @@ func lines(args ...string) func(context.Context) ([]string, error) {
 	}
 }
 
-// components are the names that the processes of a cluster have; others come
-// and go on any machine.
-var components = []string{"containerd", "containerd-shim", "etcd", "kube", "runc", "pause", "vessel-", "versitygw", "ffmpeg"}
+// components are the names that the processes of a cluster have. Others that
+// live in namespaces, such as a browser's, come and go on any machine.
+var components = []string{"containerd", "coredns", "etcd", "kube", "runc", "pause", "vessel-", "versitygw", "ffmpeg"}
 
+// processes are those of a cluster, which are all in another PID namespace
+// than this one.
 func processes(context.Context) ([]string, error) {
-	names, err := filepath.Glob("/proc/[0-9]*/comm")
+	here, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return nil, err
+	}
+	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return nil, err
 	}
 	var found []string
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			continue // it has ended
+	for _, folder := range folders {
+		namespace, _ := os.Readlink(filepath.Join(folder, "ns/pid")) // empty: it has ended
+		text, err := os.ReadFile(filepath.Join(folder, "comm"))
+		if err != nil || namespace == "" || namespace == here {
+			continue
 		}
-		command := strings.TrimSpace(string(text))
-		if slices.ContainsFunc(components, func(prefix string) bool { return strings.HasPrefix(command, prefix) }) {
-			found = append(found, filepath.Base(filepath.Dir(name))+" "+command)
+		name := strings.TrimSpace(string(text))
+		if slices.ContainsFunc(components, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
+			found = append(found, filepath.Base(folder)+" "+name)
 		}
 	}
 	return found, nil

@@ -116,6 +116,9 @@ func startWithWorkload(t *testing.T, clone string) {
 	}
 	kubectl(t, clone, workload, "apply", "--filename=-", "--namespace=vessel")
 	kubectl(t, clone, "", "wait", "--for=condition=Ready", "pod/sleeper", "--namespace=vessel", "--timeout=60s")
+	if running := snapshot(t)["process"]; len(running) < 8 {
+		t.Fatalf("the snapshot sees just %v of the running cluster", running)
+	}
 }
 
 func kubectl(t *testing.T, clone, in string, args ...string) {
