@@ -66,8 +66,12 @@ func startOf(pid int) string {
 	}
 	// The name, in parentheses, may hold spaces; what follows it may not.
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	const state, start = 0, 19
-	if len(fields) <= start || fields[state] == "Z" {
+	const state, threads, start = 0, 17, 19
+	if len(fields) <= start {
+		return ""
+	}
+	// While other threads of a zombie run, they are ending its PID namespace.
+	if fields[state] == "Z" && (fields[threads] == "0" || fields[threads] == "1") {
 		return ""
 	}
 	return fields[start]
