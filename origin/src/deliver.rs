@@ -6,12 +6,14 @@ use crate::objects::{Entry, Objects};
 use crate::problem::Problem;
 use crate::range::Wanted;
 use crate::texts::Text;
-use crate::upstream::{Fault, Part};
+use crate::upstream::{Fault, Head, Part};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use headers::{ContentLength, ContentRange, ETag, HeaderMapExt, IfNoneMatch};
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::ops::Range;
 use std::sync::Arc;
 use vessel_storage::content::ContentType;
@@ -56,34 +58,82 @@ pub fn text(request: &HeaderMap, text: &Text, kind: ContentType, caching: Cachin
     (StatusCode::OK, headers, body).into_response()
 }
 
-/// A segment, or the range of it that the viewer asks for.
+/// A segment, or the range of it that the viewer asks for. Its bytes are read for those alone
+/// who get some of them.
 pub async fn object(
+    method: &Method,
     request: &HeaderMap,
     objects: &Objects,
     key: &Key,
     kind: ContentType,
     caching: Caching,
 ) -> Result<Response, Fault> {
+    let is_head = *method == Method::HEAD;
+    if is_head || request.contains_key(IF_NONE_MATCH) {
+        let head = objects.look(key).await?;
+        if is_head || is_known(request, head.etag.as_ref()) {
+            return Ok(match Frame::new(request, &head, kind, caching) {
+                Ok(frame) => frame.around(Body::empty()),
+                Err(problem) => problem.into_response(),
+            });
+        }
+    }
     let entry = objects.get(key).await?;
-    let mut headers = common(kind, caching, entry.etag());
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if is_known(request, entry.etag()) {
-        return Ok(unchanged(headers));
+    match Frame::new(request, &entry.head(), kind, caching) {
+        Ok(frame) => {
+            let body = body(objects, key, entry, frame.range.clone()).await?;
+            Ok(frame.around(body))
+        }
+        Err(problem) => Ok(problem.into_response()),
     }
-    let length = entry.length();
-    let (status, range) = match Wanted::read(request, length, entry.etag()) {
-        Wanted::Whole => (StatusCode::OK, 0..length),
-        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Wanted::Unsatisfiable => return Ok(Problem::OutOfRange(length).into_response()),
-    };
-    headers.typed_insert(ContentLength(range.end - range.start));
-    if status == StatusCode::PARTIAL_CONTENT
-        && let Ok(content_range) = ContentRange::bytes(range.clone(), length)
-    {
-        headers.typed_insert(content_range);
+}
+
+/// An answer about an object, without its bytes.
+struct Frame {
+    status: StatusCode,
+    headers: HeaderMap,
+    /// The bytes that belong into it.
+    range: Range<u64>,
+}
+
+impl Frame {
+    fn new(
+        request: &HeaderMap,
+        head: &Head,
+        kind: ContentType,
+        caching: Caching,
+    ) -> Result<Self, Problem> {
+        let etag = head.etag.as_ref();
+        let mut headers = common(kind, caching, etag);
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if is_known(request, etag) {
+            return Ok(Self {
+                status: StatusCode::NOT_MODIFIED,
+                headers: bare(headers),
+                range: 0..0,
+            });
+        }
+        let (status, range) = match Wanted::read(request, head.length, etag) {
+            Wanted::Whole => (StatusCode::OK, 0..head.length),
+            Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+            Wanted::Unsatisfiable => return Err(Problem::OutOfRange(head.length)),
+        };
+        headers.typed_insert(ContentLength(range.end - range.start));
+        if status == StatusCode::PARTIAL_CONTENT
+            && let Ok(content_range) = ContentRange::bytes(range.clone(), head.length)
+        {
+            headers.typed_insert(content_range);
+        }
+        Ok(Self {
+            status,
+            headers,
+            range,
+        })
     }
-    let body = body(objects, key, entry, range).await?;
-    Ok((status, headers, body).into_response())
+
+    fn around(self, body: Body) -> Response {
+        (self.status, self.headers, body).into_response()
+    }
 }
 
 async fn body(
@@ -93,9 +143,9 @@ async fn body(
     range: Range<u64>,
 ) -> Result<Body, Fault> {
     match entry {
+        _ if range.is_empty() => Ok(Body::empty()),
         Entry::Kept(blob) => Ok(kept(blob, range)),
-        Entry::Large { .. } if range.is_empty() => Ok(Body::empty()),
-        Entry::Large { .. } => {
+        Entry::Large(_) => {
             let opened = objects.pass(key, Part::Bytes(range)).await?;
             Ok(Body::from_stream(opened.body))
         }
@@ -127,9 +177,14 @@ fn is_known(request: &HeaderMap, etag: Option<&ETag>) -> bool {
     }
 }
 
-fn unchanged(mut headers: HeaderMap) -> Response {
+fn unchanged(headers: HeaderMap) -> Response {
+    (StatusCode::NOT_MODIFIED, bare(headers)).into_response()
+}
+
+/// What is left of the headers when the viewer has the content.
+fn bare(mut headers: HeaderMap) -> HeaderMap {
     headers.remove(CONTENT_TYPE);
     headers.remove(ACCEPT_RANGES);
     debug_assert!(headers.contains_key(ETAG), "a condition is about a tag");
-    (StatusCode::NOT_MODIFIED, headers).into_response()
+    headers
 }

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod objects;
 pub mod origin;
 pub mod outage;
+pub mod pace;
 pub mod path;
 pub mod playlist;
 pub mod problem;

@@ -2,11 +2,11 @@
 //! once cause one read of the bucket.
 use crate::blob::{Blob, Filled};
 use crate::metrics::{Metrics, Reuse};
-use crate::upstream::{Fault, Opened, Part, Upstream};
-use headers::ETag;
+use crate::upstream::{Fault, Head, Opened, Part, Upstream};
 use moka::future::Cache;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vessel_storage::key::Key;
 
 /// After this long a segment is read again, however often it is asked for: what was swept from
@@ -14,11 +14,22 @@ use vessel_storage::key::Key;
 const LIFETIME: Duration = Duration::from_mins(10);
 /// Bytes that an entry takes beside its content.
 const OVERHEAD: u64 = 512;
+/// Objects that are arriving may fill this part of the memory a second time: the cache can
+/// evict them, but their readers hold them until they are whole.
+const ARRIVING_SHARE: u64 = 2;
+/// Bytes of arriving content that one permit stands for.
+const PERMIT: u64 = 1024;
+/// How long a cold segment waits for others to have arrived: longer, and a player gives up.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Most objects whose length and tag alone are remembered.
+const HEADS: u64 = 4096;
 
 /// Segments in memory.
 #[derive(Clone)]
 pub struct Objects {
     cache: Cache<Key, Entry>,
+    heads: Cache<Key, Head>,
+    arriving: Arc<Semaphore>,
     upstream: Arc<dyn Upstream>,
     metrics: Arc<Metrics>,
     largest: u64,
@@ -30,35 +41,25 @@ pub enum Entry {
     /// It is in memory, or arriving there.
     Kept(Arc<Blob>),
     /// It is too large to be kept: every viewer reads the bucket.
-    Large {
-        /// Its length in bytes.
-        length: u64,
-        /// Its tag.
-        etag: Option<ETag>,
-    },
+    Large(Head),
 }
 
 impl Entry {
-    /// Length in bytes.
-    pub fn length(&self) -> u64 {
+    /// Length and tag.
+    pub fn head(&self) -> Head {
         match self {
-            Self::Kept(blob) => blob.length(),
-            Self::Large { length, .. } => *length,
-        }
-    }
-
-    /// Tag.
-    pub fn etag(&self) -> Option<&ETag> {
-        match self {
-            Self::Kept(blob) => blob.etag(),
-            Self::Large { etag, .. } => etag.as_ref(),
+            Self::Kept(blob) => Head {
+                length: blob.length(),
+                etag: blob.etag().cloned(),
+            },
+            Self::Large(head) => head.clone(),
         }
     }
 
     fn weight(&self) -> u32 {
         let content = match self {
             Self::Kept(blob) => blob.length(),
-            Self::Large { .. } => 0,
+            Self::Large(_) => 0,
         };
         u32::try_from(content + OVERHEAD).unwrap_or(u32::MAX)
     }
@@ -72,8 +73,16 @@ impl Objects {
             .weigher(|_, entry: &Entry| entry.weight())
             .time_to_live(LIFETIME)
             .build();
+        let heads = Cache::builder()
+            .max_capacity(HEADS)
+            .time_to_live(LIFETIME)
+            .build();
+        let arriving = usize::try_from((capacity / ARRIVING_SHARE).div_ceil(PERMIT))
+            .map_or(Semaphore::MAX_PERMITS, |n| n.min(Semaphore::MAX_PERMITS));
         Self {
             cache,
+            heads,
+            arriving: Arc::new(Semaphore::new(arriving)),
             upstream,
             metrics,
             largest: capacity / 8,
@@ -84,7 +93,7 @@ impl Objects {
     pub async fn get(&self, key: &Key) -> Result<Entry, Fault> {
         if let Some(entry) = self.cache.get(key).await {
             self.metrics.reused(match entry {
-                Entry::Large { .. } => Reuse::Bypass,
+                Entry::Large(_) => Reuse::Bypass,
                 Entry::Kept(_) => Reuse::Hit,
             });
             return Ok(entry);
@@ -103,6 +112,23 @@ impl Objects {
             .map_err(|fault| Fault::clone(&fault))
     }
 
+    /// Length and tag of the object at `key`, for those who want none of its bytes.
+    pub async fn look(&self, key: &Key) -> Result<Head, Fault> {
+        if let Some(entry) = self.cache.get(key).await {
+            self.metrics.reused(Reuse::Hit);
+            return Ok(entry.head());
+        }
+        let looking = async { self.upstream.look(key).await };
+        let head = self.heads.entry_by_ref(key).or_try_insert_with(looking);
+        let head = head.await.map_err(|fault| Fault::clone(&fault))?;
+        self.metrics.reused(if head.is_fresh() {
+            Reuse::Miss
+        } else {
+            Reuse::Hit
+        });
+        Ok(head.into_value())
+    }
+
     /// A part of an object that is too large to be kept.
     pub async fn pass(&self, key: &Key, part: Part) -> Result<Opened, Fault> {
         self.upstream.open(key, part).await
@@ -117,8 +143,9 @@ impl Objects {
     async fn load(&self, key: &Key) -> Result<Entry, Fault> {
         let Opened { length, etag, body } = self.upstream.open(key, Part::Whole).await?;
         if length > self.largest {
-            return Ok(Entry::Large { length, etag });
+            return Ok(Entry::Large(Head { length, etag }));
         }
+        let room = self.room(length).await?;
         let blob = Arc::new(Blob::arriving(length, etag));
         let (cache, key, filling) = (self.cache.clone(), key.clone(), Arc::clone(&blob));
         // The reader of an object outlives the viewer who asked first: others read it too.
@@ -127,7 +154,21 @@ impl Objects {
                 tracing::warn!(%key, "an object broke off while it was read");
                 cache.invalidate(&key).await;
             }
+            drop(filling);
+            // What this one displaces is let go before another takes its room.
+            cache.run_pending_tasks().await;
+            drop(room);
         });
         Ok(Entry::Kept(blob))
+    }
+
+    /// Room for an object of `length` bytes to arrive in. In the order of asking.
+    async fn room(&self, length: u64) -> Result<OwnedSemaphorePermit, Fault> {
+        let permits = u32::try_from(length.div_ceil(PERMIT)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.arriving).acquire_many_owned(permits);
+        match tokio::time::timeout(PATIENCE, room).await {
+            Ok(Ok(room)) => Ok(room),
+            Ok(Err(_)) | Err(_) => Err(Fault::Crowded),
+        }
     }
 }

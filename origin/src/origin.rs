@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::texts::Texts;
 use crate::upstream::{Fault, Upstream};
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use std::sync::Arc;
 use vessel_crds::media_asset::Visibility;
 use vessel_storage::key::{ExecutionFolder, JobFolder, Prefix, Tree};
@@ -104,14 +104,21 @@ impl Origin {
     }
 
     /// Answers a request below `/v1/`.
-    pub async fn answer(&self, target: Target, request: &HeaderMap) -> Result<Response, Problem> {
+    pub async fn answer(
+        &self,
+        target: Target,
+        method: &Method,
+        request: &HeaderMap,
+    ) -> Result<Response, Problem> {
         match target {
             Target::Stable {
                 asset,
                 profile,
                 format,
             } => self.stable(&asset, &profile, format, request).await,
-            Target::Immutable { folder, path } => self.immutable(folder, &path, request).await,
+            Target::Immutable { folder, path } => {
+                self.immutable(folder, &path, method, request).await
+            }
         }
     }
 
@@ -136,6 +143,7 @@ impl Origin {
         &self,
         folder: ExecutionFolder,
         path: &ObjectPath,
+        method: &Method,
         request: &HeaderMap,
     ) -> Result<Response, Problem> {
         let kind = deliver::content_type(path);
@@ -147,7 +155,7 @@ impl Origin {
             }
             _ => {
                 let key = self.terms.prefix.object(folder, path);
-                deliver::object(request, &self.objects, &key, kind, caching).await
+                deliver::object(method, request, &self.objects, &key, kind, caching).await
             }
         };
         match answer {

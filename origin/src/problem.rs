@@ -21,6 +21,8 @@ pub enum Problem {
     Method,
     /// The store does not answer.
     Unavailable,
+    /// Too much is asked for at once.
+    Busy,
     /// The store refuses the origin, or holds something damaged.
     Upstream,
 }
@@ -30,6 +32,7 @@ impl From<Fault> for Problem {
         match fault {
             Fault::Missing => Self::NotFound,
             Fault::Unavailable(_) => Self::Unavailable,
+            Fault::Crowded => Self::Busy,
             Fault::Refused(_) | Fault::Damaged(_) => Self::Upstream,
         }
     }
@@ -44,7 +47,7 @@ impl Problem {
             Self::Private => StatusCode::UNAUTHORIZED,
             Self::OutOfRange(_) => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream => StatusCode::BAD_GATEWAY,
         }
     }
@@ -73,6 +76,7 @@ impl Problem {
             Self::OutOfRange(_) => "The range lies outside of this object.",
             Self::Method => "Only GET, HEAD and OPTIONS work here.",
             Self::Unavailable => "The store does not answer at the moment. Try again in a second.",
+            Self::Busy => "Too much is asked for at the moment. Try again in a second.",
             Self::Upstream => {
                 "The store's answer can't be used. The origin's log says why; \
                  trying again will not help until somebody has looked."
@@ -113,7 +117,7 @@ pub fn decorate(problem: &Problem, headers: &mut http::HeaderMap) {
                 HeaderValue::from_static("Vessel-Playback-Token"),
             );
         }
-        Problem::Unavailable => {
+        Problem::Unavailable | Problem::Busy => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         _ => {}

@@ -11,30 +11,35 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Ready once the store has answered; not unready again when it fails later, for every replica
 /// would be at the same moment, and what is in memory would play nowhere.
 #[derive(Clone)]
-pub struct Readiness(Arc<Mutex<Option<String>>>);
+pub struct Readiness(Arc<Mutex<State>>);
+
+/// Goes forward only: the store may answer for the first time to one who is ending.
+enum State {
+    Waiting(String),
+    Ready,
+    Retired,
+}
 
 impl Default for Readiness {
     fn default() -> Self {
-        Self::blocked("starting")
+        let starting = State::Waiting("starting".to_owned());
+        Self(Arc::new(Mutex::new(starting)))
     }
 }
 
 impl Readiness {
-    fn blocked(obstacle: &str) -> Self {
-        Self(Arc::new(Mutex::new(Some(obstacle.to_owned()))))
-    }
-
     /// What stands in the way; `None` when viewers may come.
     pub fn obstacle(&self) -> Option<String> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Waiting(obstacle) => Some(obstacle.clone()),
+            State::Ready => None,
+            State::Retired => Some("shutting down".to_owned()),
+        }
     }
 
     /// Nobody is sent here any more.
     pub fn retire(&self) {
-        self.set(Some("shutting down".to_owned()));
+        self.advance(State::Retired);
     }
 
     /// Asks the store until it has answered once.
@@ -46,15 +51,18 @@ impl Readiness {
                 Ok(()) => break,
                 Err(fault) => {
                     tracing::warn!(error = %fault, "waiting for the store");
-                    self.set(Some(format!("waiting for the store: {fault}")));
+                    self.advance(State::Waiting(format!("waiting for the store: {fault}")));
                 }
             }
         }
         tracing::info!("the store answers");
-        self.set(None);
+        self.advance(State::Ready);
     }
 
-    fn set(&self, obstacle: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = obstacle;
+    fn advance(&self, next: State) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*state, State::Retired) {
+            *state = next;
+        }
     }
 }

@@ -2,11 +2,11 @@
 use crate::documents::Lifetimes;
 use crate::metrics::{Build, Metrics};
 use crate::origin::{Origin, Terms};
+use crate::pace::{Pace, PacedAcceptor};
 use crate::readiness::Readiness;
 use crate::serve::router;
 use crate::settings::Settings;
-use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
+use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -60,8 +60,20 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     });
     tokio::spawn(farewell(handle.clone(), readiness.clone(), settings.drain));
     tracing::info!(address = %settings.http_address, store = settings.store_name, "listening");
-    let mut server = axum_server::bind(settings.http_address)
-        .acceptor(NoDelayAcceptor::new())
+    server(settings.http_address, handle, Pace::default())
+        .serve(router(origin, readiness).into_make_service())
+        .await?;
+    Ok(())
+}
+
+/// A server that waits for nobody for ever: neither for a request nor for an answer to be taken.
+pub fn server(
+    address: SocketAddr,
+    handle: Handle<SocketAddr>,
+    pace: Pace,
+) -> Server<SocketAddr, PacedAcceptor> {
+    let mut server = axum_server::bind(address)
+        .acceptor(PacedAcceptor(pace))
         .http1_only()
         .handle(handle);
     server
@@ -70,9 +82,6 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_HEAD);
     server
-        .serve(router(origin, readiness).into_make_service())
-        .await?;
-    Ok(())
 }
 
 /// After a signal: say so, go on until load balancers have heard it, then end.

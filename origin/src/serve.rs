@@ -75,12 +75,17 @@ async fn open_timing(mut response: Response) -> Response {
     response
 }
 
-async fn media(State(origin): State<Arc<Origin>>, uri: Uri, headers: HeaderMap) -> Response {
+async fn media(
+    State(origin): State<Arc<Origin>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let Some(target) = Target::parse(uri.path()) else {
         return Problem::NotFound.into_response();
     };
     let kind = target.kind();
-    let answer = origin.answer(target, &headers).await;
+    let answer = origin.answer(target, &method, &headers).await;
     (Extension(kind), answer).into_response()
 }
 

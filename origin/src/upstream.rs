@@ -24,6 +24,15 @@ pub struct Opened {
     pub body: BoxStream<'static, Result<Bytes, Fault>>,
 }
 
+/// What a bucket tells of an object without sending it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Head {
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its tag.
+    pub etag: Option<ETag>,
+}
+
 /// Which bytes are read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Part {
@@ -42,6 +51,9 @@ pub enum Fault {
     /// The store does not answer, or says to come again.
     #[error("the store can't be reached: {0}")]
     Unavailable(String),
+    /// Objects that are arriving fill the memory that there is for them.
+    #[error("too much is asked for at once: segments that are arriving fill their memory")]
+    Crowded,
     /// The store refuses the credentials, or its bucket is not there.
     #[error("the store refuses the origin: {0}")]
     Refused(String),
@@ -54,6 +66,9 @@ pub enum Fault {
 pub trait Upstream: Send + Sync + 'static {
     /// Opens an object. The future ends when its length is known, before its bytes are there.
     fn open(&self, key: &Key, part: Part) -> BoxFuture<'static, Result<Opened, Fault>>;
+
+    /// Asks for an object's length and tag alone.
+    fn look(&self, key: &Key) -> BoxFuture<'static, Result<Head, Fault>>;
 }
 
 impl Upstream for Bucket {
@@ -70,6 +85,19 @@ impl Upstream for Bucket {
                 length: opened.length,
                 etag: opened.etag.and_then(|etag| etag.parse().ok()),
                 body: steady(opened.body.map(|chunk| chunk.map_err(Fault::from)).boxed()),
+            })
+        }
+        .boxed()
+    }
+
+    fn look(&self, key: &Key) -> BoxFuture<'static, Result<Head, Fault>> {
+        let (bucket, key) = (self.clone(), key.clone());
+        async move {
+            let head = tokio::time::timeout(HEAD, bucket.head(&key)).await;
+            let head = head.map_err(|_| late(HEAD))??.ok_or(Fault::Missing)?;
+            Ok(Head {
+                length: head.bytes,
+                etag: head.etag.parse().ok(),
             })
         }
         .boxed()

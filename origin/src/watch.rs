@@ -133,7 +133,7 @@ const fn heading(problem: &Problem) -> &'static str {
     match problem {
         Problem::Gone => "Withdrawn",
         Problem::Private => "Private",
-        Problem::Unavailable | Problem::Upstream => "Not available right now",
+        Problem::Unavailable | Problem::Busy | Problem::Upstream => "Not available right now",
         Problem::NotFound | Problem::OutOfRange(_) | Problem::Method => "Nothing here",
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
-use vessel_origin::upstream::{Fault, Opened, Part, Upstream};
+use vessel_origin::upstream::{Fault, Head, Opened, Part, Upstream};
 use vessel_storage::digest::Sha256;
 use vessel_storage::key::Key;
 
@@ -21,6 +21,8 @@ pub struct MemoryBucket {
     readable: Mutex<Option<Vec<String>>>,
     gate: Mutex<Option<Arc<Semaphore>>>,
     reads: AtomicUsize,
+    looks: AtomicUsize,
+    begun: Arc<AtomicUsize>,
 }
 
 impl MemoryBucket {
@@ -58,6 +60,16 @@ impl MemoryBucket {
         self.reads.load(Ordering::SeqCst)
     }
 
+    /// How often an object's length and tag alone were asked for.
+    pub fn looks(&self) -> usize {
+        self.looks.load(Ordering::SeqCst)
+    }
+
+    /// How many bodies somebody has begun to read.
+    pub fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
+    }
+
     fn find(&self, key: &Key) -> Result<Bytes, Fault> {
         if let Some(fault) = self.fault.lock().unwrap().clone() {
             return Err(fault);
@@ -80,9 +92,10 @@ impl Upstream for MemoryBucket {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let found = self.find(key);
         let gate = self.gate.lock().unwrap().clone();
+        let begun = Arc::clone(&self.begun);
         async move {
             let content = found?;
-            let etag = format!("\"{}\"", Sha256::of(&content)).parse().ok();
+            let Head { length, etag } = head(&content);
             let wanted = match part {
                 Part::Whole => content.clone(),
                 Part::Bytes(range) => slice(&content, &range),
@@ -97,13 +110,30 @@ impl Upstream for MemoryBucket {
                     Ok(piece)
                 }
             });
+            let first = async move {
+                begun.fetch_add(1, Ordering::SeqCst);
+                body
+            };
             Ok(Opened {
-                length: content.len() as u64,
+                length,
                 etag,
-                body: body.boxed(),
+                body: futures::stream::once(first).flatten().boxed(),
             })
         }
         .boxed()
+    }
+
+    fn look(&self, key: &Key) -> BoxFuture<'static, Result<Head, Fault>> {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        let found = self.find(key).map(|content| head(&content));
+        async move { found }.boxed()
+    }
+}
+
+fn head(content: &Bytes) -> Head {
+    Head {
+        length: content.len() as u64,
+        etag: format!("\"{}\"", Sha256::of(content)).parse().ok(),
     }
 }
 

@@ -106,6 +106,25 @@ async fn ready_once_the_store_has_answered() {
 }
 
 #[tokio::test]
+async fn a_store_that_answers_while_the_origin_ends_calls_nobody_back() {
+    let (viewer, bucket) = Viewer::new();
+    bucket.fail(Some(Fault::Unavailable("down".to_owned())));
+    let waiting = tokio::spawn({
+        let viewer = viewer.clone();
+        async move { viewer.readiness.await_store(&viewer.origin).await }
+    });
+    while !viewer.get("/readyz").await.text().contains("down") {
+        tokio::task::yield_now().await;
+    }
+    viewer.readiness.retire();
+    bucket.fail(None);
+    waiting.await.unwrap();
+    let answer = viewer.get("/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.text(), "shutting down\n");
+}
+
+#[tokio::test]
 async fn it_reads_what_plays_and_nothing_else() {
     let (viewer, bucket) = Viewer::new();
     let folders = ["pub/", "ptr/", "names/"];

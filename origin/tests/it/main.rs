@@ -8,6 +8,7 @@
     reason = "a test that meets what it did not expect ends there"
 )]
 mod bucket;
+mod burden;
 mod faults;
 mod headers;
 mod library;

@@ -1,7 +1,7 @@
 //! A real S3 server: what is written there through the client plays over a real connection.
 use crate::library::{folder, immutable, name, objects, pointer, prefix, segment, segment_bytes};
 use crate::viewer::{Viewer, metrics, terms};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -147,7 +147,12 @@ async fn what_lies_in_a_real_store_plays_until_it_is_withdrawn() {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
 
     let path = immutable(&segment(1));
+    let looked_at = viewer.ask(Method::HEAD, &path, &[]).await;
     let cold = viewer.get(&path).await;
+    assert_eq!(looked_at.headers, cold.headers);
+    let lost = immutable(&segment(9));
+    let lost = viewer.ask(Method::HEAD, &lost, &[]).await;
+    assert_eq!(lost.status, StatusCode::NOT_FOUND);
     assert_eq!(cold.body, segment_bytes(10_000));
     let part = viewer.get_with(&path, &[("range", "bytes=100-199")]).await;
     assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
