@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.audio) || has(self.video)")
     .message("encoding needs audio, video or both"))]
+#[x_kube(validation = Rule::new("!(has(self.video) && has(self.packaging) && self.packaging.container == 'MpegTs')")
+    .message("packaging.container MpegTs carries sound alone: leave encoding.video out, or use FragmentedMp4"))]
 pub struct Encoding {
     /// The audio ladder. Without it sound is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,12 +36,34 @@ pub struct AudioLadder {
 }
 
 /// H.264 in several sizes.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VideoLadder {
+    /// How much time the encoder takes for each picture.
+    // Left out at its default: it came after ladders had been hashed without it.
+    #[serde(default, skip_serializing_if = "EncoderEffort::is_default")]
+    pub effort: EncoderEffort,
     /// The rungs, ascending. Rungs larger than the source are dropped; nothing is upscaled.
     #[schemars(length(min = 1, max = 8))]
     pub rungs: Vec<VideoRung>,
+}
+
+/// How much CPU the encoder spends to describe the same picture in fewer bits.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum EncoderEffort {
+    /// x264's `veryfast`: half of the CPU of `Balanced`.
+    Quick,
+    /// x264's `fast`.
+    #[default]
+    Balanced,
+    /// x264's `slow`: twice the CPU of `Balanced`.
+    Thorough,
+}
+
+impl EncoderEffort {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One size of a video ladder.
@@ -111,13 +135,30 @@ pub enum Protocol {
     Dash,
 }
 
+const fn minus_sixteen() -> i32 {
+    -16
+}
+
+impl Default for Loudness {
+    fn default() -> Self {
+        Self {
+            mode: LoudnessMode::default(),
+            target_lufs: minus_sixteen(),
+        }
+    }
+}
+
 /// What is done about loudness.
-#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Loudness {
     /// Off, Measure (the values go into the status) or Normalize (the level is changed too).
     #[serde(default)]
     pub mode: LoudnessMode,
+    /// What Normalize aims at, in LUFS (EBU R 128).
+    #[serde(default = "minus_sixteen")]
+    #[schemars(range(min = -31, max = -8))]
+    pub target_lufs: i32,
 }
 
 /// See [`Loudness::mode`].

@@ -127,6 +127,20 @@ mod tests {
     }
 
     #[test]
+    fn a_default_effort_is_left_out_of_a_video_ladder() {
+        let ladder = |effort: serde_json::Value| -> String {
+            let mut encoding = serde_json::json!({"video": {"rungs": [
+                {"heightPixels": 360, "bitrateKbps": 800, "audioBitrateKbps": 64}]}});
+            if !effort.is_null() {
+                encoding["video"]["effort"] = effort;
+            }
+            canonical(&serde_json::from_value(encoding).unwrap())
+        };
+        assert_eq!(ladder(Value::Null), ladder("Balanced".into()));
+        assert_ne!(ladder(Value::Null), ladder("Thorough".into()));
+    }
+
+    #[test]
     fn every_part_counts() {
         assert_ne!(key(&ladder(), ""), key(&ladder(), "again"));
         assert_ne!(key(&ladder(), ""), key(&Encoding::default(), ""));

@@ -20,6 +20,42 @@ pub struct MediaFacts {
     /// Packets of the source that could not be decoded and were left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decode_errors: Option<i64>,
+    /// What the source says of itself, cleaned: none of it stands in what plays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Tags>,
+    /// How loud the sound is, as measured before any change of level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<MeasuredLoudness>,
+}
+
+/// What a source says of itself.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tags {
+    /// Its title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub title: Option<String>,
+    /// Who plays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub artist: Option<String>,
+    /// What it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub album: Option<String>,
+}
+
+/// Loudness by EBU R 128 (ITU-R BS.1770). Silence has none.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MeasuredLoudness {
+    /// Integrated loudness in thousandths of a LUFS.
+    pub integrated_milli_lufs: i32,
+    /// Loudness range in thousandths of an LU (EBU Tech 3342).
+    pub range_milli_lu: i32,
+    /// Largest true peak of a channel in thousandths of a dBTP.
+    pub true_peak_milli_dbtp: i32,
 }
 
 /// One track of the source.
@@ -49,6 +85,9 @@ pub struct Track {
     /// Height of video, in pixels as stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height_pixels: Option<i32>,
+    /// Average rate of video, in pictures in 1000 s: 23976 for 24000/1001 a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_rate_millihertz: Option<i32>,
 }
 
 /// What a track carries.

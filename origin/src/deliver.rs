@@ -25,7 +25,9 @@ pub fn content_type(path: &ObjectPath) -> ContentType {
     match path {
         ObjectPath::Master | ObjectPath::Playlist(_) => ContentType::HlsPlaylist,
         ObjectPath::Mpd => ContentType::DashManifest,
-        ObjectPath::Manifest | ObjectPath::Verdict => ContentType::Json,
+        ObjectPath::Manifest | ObjectPath::Verdict | ObjectPath::Peaks => ContentType::Json,
+        ObjectPath::Poster | ObjectPath::StoryboardSheet(_) => ContentType::Jpeg,
+        ObjectPath::Storyboard => ContentType::WebVtt,
         ObjectPath::Segment(_, _, SegmentKind::Transport) => ContentType::MpegTs,
         ObjectPath::Init(rung) | ObjectPath::Segment(rung, _, SegmentKind::Fragment) => {
             fragmented(rung)

@@ -13,6 +13,8 @@ pub enum Kind {
     Init,
     /// A media segment.
     Segment,
+    /// What goes with the media: poster, storyboard, peaks.
+    Extra,
     /// The watch page and what it loads.
     Page,
     /// Anything else: probes, metrics, paths outside of the grammar.
@@ -21,12 +23,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Master,
         Self::MediaPlaylist,
         Self::Mpd,
         Self::Init,
         Self::Segment,
+        Self::Extra,
         Self::Page,
         Self::Other,
     ];
@@ -39,6 +42,7 @@ impl Kind {
             Self::Mpd => "Mpd",
             Self::Init => "Init",
             Self::Segment => "Segment",
+            Self::Extra => "Extra",
             Self::Page => "Page",
             Self::Other => "Other",
         }

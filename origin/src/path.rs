@@ -128,6 +128,10 @@ fn object_kind(path: &ObjectPath) -> Kind {
         ObjectPath::Playlist(_) => Kind::MediaPlaylist,
         ObjectPath::Init(_) => Kind::Init,
         ObjectPath::Segment(..) => Kind::Segment,
+        ObjectPath::Poster
+        | ObjectPath::Peaks
+        | ObjectPath::Storyboard
+        | ObjectPath::StoryboardSheet(_) => Kind::Extra,
         ObjectPath::Manifest | ObjectPath::Verdict => Kind::Other,
     }
 }
@@ -207,6 +211,8 @@ mod tests {
             (immutable_path("audio-128k/init.mp4"), Kind::Init),
             (immutable_path("audio-128k/00001.m4s"), Kind::Segment),
             (immutable_path("audio-128k/00001.ts"), Kind::Segment),
+            (immutable_path("poster.jpg"), Kind::Extra),
+            (immutable_path("storyboard/00001.jpg"), Kind::Extra),
         ] {
             assert_eq!(Target::parse(&path).map(|t| t.kind()), Some(kind), "{path}");
         }

@@ -15,8 +15,12 @@ pub enum ContentType {
     VideoMp4,
     /// MPEG transport stream segment.
     MpegTs,
-    /// Manifest or verdict.
+    /// Manifest, verdict or peaks.
     Json,
+    /// A still picture.
+    Jpeg,
+    /// The storyboard's index, W3C WebVTT.
+    WebVtt,
 }
 
 impl ContentType {
@@ -29,6 +33,8 @@ impl ContentType {
             Self::VideoMp4 => "video/mp4",
             Self::MpegTs => "video/mp2t",
             Self::Json => "application/json",
+            Self::Jpeg => "image/jpeg",
+            Self::WebVtt => "text/vtt",
         }
     }
 }

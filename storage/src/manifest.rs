@@ -73,6 +73,9 @@ pub struct ManifestRung {
     pub rung: Rung,
     /// Codec by RFC 6381: `mp4a.40.2`.
     pub codec: String,
+    /// What is seen, for a rung of pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<ManifestPicture>,
     /// Largest rate over contiguous runs of segments, in bit/s (RFC 8216 §4.3.4.2).
     pub bandwidth: u64,
     /// Average rate in bit/s.
@@ -81,6 +84,18 @@ pub struct ManifestRung {
     pub segments: u32,
     /// Length in milliseconds.
     pub duration_millis: i64,
+}
+
+/// What is seen of a rung.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManifestPicture {
+    /// Width in pixels.
+    pub width_pixels: u32,
+    /// Height in pixels.
+    pub height_pixels: u32,
+    /// Pictures in 1000 s: 23976 for 24000/1001 a second.
+    pub frame_rate_millihertz: u32,
 }
 
 /// One object.

@@ -20,7 +20,19 @@ pub enum ObjectPath {
     Init(Rung),
     /// `{rung}/00001.m4s` or `….ts`: a media segment, numbered from 1.
     Segment(Rung, u32, SegmentKind),
+    /// `poster.jpg`: the still picture that stands for the whole: a frame of the video, or the
+    /// cover art of a recording.
+    Poster,
+    /// `peaks.json`: the waveform.
+    Peaks,
+    /// `storyboard.vtt`: which tile of which sheet shows which moment.
+    Storyboard,
+    /// `storyboard/00001.jpg`: a sheet of small pictures, numbered from 1.
+    StoryboardSheet(u32),
 }
+
+/// The folder of the storyboard's sheets.
+const STORYBOARD: &str = "storyboard";
 
 /// The two kinds of media segments.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -112,6 +124,10 @@ impl fmt::Display for ObjectPath {
             Self::Segment(rung, number, kind) => {
                 write!(f, "{rung}/{number:05}.{}", kind.extension())
             }
+            Self::Poster => f.write_str("poster.jpg"),
+            Self::Peaks => f.write_str("peaks.json"),
+            Self::Storyboard => f.write_str("storyboard.vtt"),
+            Self::StoryboardSheet(number) => write!(f, "{STORYBOARD}/{number:05}.jpg"),
         }
     }
 }
@@ -126,29 +142,38 @@ impl FromStr for ObjectPath {
                 "verdict.json" => Ok(Self::Verdict),
                 "master.m3u8" => Ok(Self::Master),
                 "manifest.mpd" => Ok(Self::Mpd),
+                "poster.jpg" => Ok(Self::Poster),
+                "peaks.json" => Ok(Self::Peaks),
+                "storyboard.vtt" => Ok(Self::Storyboard),
                 _ => Err(invalid()),
             };
         };
-        let rung: Rung = rung.parse().map_err(|_| invalid())?;
-        match file {
-            "playlist.m3u8" => Ok(Self::Playlist(rung)),
-            "init.mp4" => Ok(Self::Init(rung)),
-            _ => segment(rung, file)
-                .filter(|path| path.to_string() == text)
-                .ok_or_else(invalid),
-        }
+        numbered(rung, file)
+            .or_else(|| named(rung, file))
+            .filter(|path| path.to_string() == text)
+            .ok_or_else(invalid)
     }
 }
 
-fn segment(rung: Rung, file: &str) -> Option<ObjectPath> {
+fn named(rung: &str, file: &str) -> Option<ObjectPath> {
+    let rung = rung.parse().ok()?;
+    match file {
+        "playlist.m3u8" => Some(ObjectPath::Playlist(rung)),
+        "init.mp4" => Some(ObjectPath::Init(rung)),
+        _ => None,
+    }
+}
+
+fn numbered(folder: &str, file: &str) -> Option<ObjectPath> {
     let (number, extension) = file.split_once('.')?;
-    let kind = match extension {
-        "m4s" => SegmentKind::Fragment,
-        "ts" => SegmentKind::Transport,
-        _ => return None,
-    };
     let number: u32 = number.parse().ok().filter(|n| *n > 0)?;
-    Some(ObjectPath::Segment(rung, number, kind))
+    let segment = |kind| Some(ObjectPath::Segment(folder.parse().ok()?, number, kind));
+    match extension {
+        "m4s" => segment(SegmentKind::Fragment),
+        "ts" => segment(SegmentKind::Transport),
+        "jpg" if folder == STORYBOARD => Some(ObjectPath::StoryboardSheet(number)),
+        _ => None,
+    }
 }
 
 impl Serialize for ObjectPath {
@@ -180,6 +205,10 @@ mod tests {
             "video-720p/init.mp4",
             "audio-64k/00001.m4s",
             "audio-64k/100000.ts",
+            "poster.jpg",
+            "peaks.json",
+            "storyboard.vtt",
+            "storyboard/00001.jpg",
         ] {
             assert_eq!(text.parse::<ObjectPath>().unwrap().to_string(), text);
         }
@@ -204,6 +233,8 @@ mod tests {
             "audio-64k//init.mp4",
             "audio%2f/init.mp4",
             "audio-64k/00001.m4s\n",
+            "audio-64k/00001.jpg",
+            "storyboard/1.jpg",
         ] {
             assert!(text.parse::<ObjectPath>().is_err(), "{text:?}");
         }

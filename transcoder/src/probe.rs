@@ -369,6 +369,8 @@ impl Probe {
                 .map(|(index, track)| track.fact(usage(index)))
                 .collect(),
             decode_errors: None,
+            tags: None,
+            loudness: None,
         }
     }
 }
@@ -385,6 +387,7 @@ impl ProbedTrack {
             channels: positive(self.channels),
             width_pixels: positive(self.size.0),
             height_pixels: positive(self.size.1),
+            frame_rate_millihertz: None,
         }
     }
 }

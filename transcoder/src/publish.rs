@@ -200,6 +200,7 @@ impl Work<'_> {
             .map(|rung| ManifestRung {
                 rung: rung.rendition.rung.clone(),
                 codec: rung.rendition.codec.clone(),
+                picture: None,
                 bandwidth: peak(&rung.rendition.segments, target),
                 average_bandwidth: average(&rung.rendition.segments),
                 segments: u32::try_from(rung.rendition.segments.len()).unwrap_or(u32::MAX),

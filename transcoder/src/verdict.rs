@@ -113,6 +113,7 @@ mod tests {
             channels: None,
             width_pixels: None,
             height_pixels: None,
+            frame_rate_millihertz: None,
         };
         let media = MediaFacts {
             tracks: vec![track; 64],

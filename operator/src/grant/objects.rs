@@ -70,7 +70,7 @@ fn check_one(declared: &ObjectDeclaration, max_objects: u32) -> Result<(), Refus
         );
         return Err(Refused::invalid(message));
     }
-    if let ObjectPath::Segment(_, number, _) = path
+    if let ObjectPath::Segment(_, number, _) | ObjectPath::StoryboardSheet(number) = path
         && *number > max_objects
     {
         let message = format!("{path} is beyond the {max_objects} objects of a job");
@@ -88,11 +88,15 @@ fn check_one(declared: &ObjectDeclaration, max_objects: u32) -> Result<(), Refus
 fn fits(path: &ObjectPath, content_type: ContentType) -> bool {
     let mp4 = matches!(content_type, ContentType::AudioMp4 | ContentType::VideoMp4);
     match path {
-        ObjectPath::Manifest | ObjectPath::Verdict => content_type == ContentType::Json,
+        ObjectPath::Manifest | ObjectPath::Verdict | ObjectPath::Peaks => {
+            content_type == ContentType::Json
+        }
         ObjectPath::Master | ObjectPath::Playlist(_) => content_type == ContentType::HlsPlaylist,
         ObjectPath::Mpd => content_type == ContentType::DashManifest,
         ObjectPath::Init(_) | ObjectPath::Segment(_, _, SegmentKind::Fragment) => mp4,
         ObjectPath::Segment(_, _, SegmentKind::Transport) => content_type == ContentType::MpegTs,
+        ObjectPath::Poster | ObjectPath::StoryboardSheet(_) => content_type == ContentType::Jpeg,
+        ObjectPath::Storyboard => content_type == ContentType::WebVtt,
     }
 }
 
@@ -128,6 +132,10 @@ mod tests {
             ("audio-64k/00001.ts", ContentType::MpegTs),
             ("manifest.json", ContentType::Json),
             ("verdict.json", ContentType::Json),
+            ("poster.jpg", ContentType::Jpeg),
+            ("storyboard/00001.jpg", ContentType::Jpeg),
+            ("storyboard.vtt", ContentType::WebVtt),
+            ("peaks.json", ContentType::Json),
         ];
         let all = good.map(|(path, kind)| declared(path, 10, kind));
         assert_eq!(reason(all.to_vec()), None);
@@ -147,6 +155,8 @@ mod tests {
                 ContentType::AudioMp4,
             ),
             ("audio-64k/01001.m4s", 1, ContentType::AudioMp4),
+            ("storyboard/01001.jpg", 1, ContentType::Jpeg),
+            ("poster.jpg", 1, ContentType::Json),
             ("audio-64k/00001.m4s", 1, ContentType::Json),
             ("master.m3u8", 1, ContentType::Json),
             ("manifest.json", 1, ContentType::HlsPlaylist),

@@ -63,7 +63,11 @@ pub(super) fn plan(prefix: &Prefix, target: Target, listed: Vec<Listed>) -> Resu
 fn is_first(path: &ObjectPath) -> bool {
     matches!(
         path,
-        ObjectPath::Master | ObjectPath::Mpd | ObjectPath::Playlist(_) | ObjectPath::Manifest
+        ObjectPath::Master
+            | ObjectPath::Mpd
+            | ObjectPath::Playlist(_)
+            | ObjectPath::Storyboard
+            | ObjectPath::Manifest
     )
 }
 
