@@ -38,6 +38,37 @@ impl Samples {
     }
 }
 
+/// How the samples of a track follow each other: all alike, in fragments of equal length.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cadence {
+    /// Units a second of the track's times.
+    pub timescale: u32,
+    /// Units that a sample lasts: an AAC frame, or a picture.
+    pub sample: u64,
+    /// Samples of every fragment but the last.
+    pub fragment_samples: u64,
+    /// Units at the beginning that the edit list leaves out.
+    pub priming: u64,
+    /// Whether the very last sample lasts as long as the others.
+    pub last: LastSample,
+}
+
+/// Whether the very last sample of a track lasts as long as the others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LastSample {
+    /// It may end with the sound.
+    MayBeShorter,
+    /// It lasts as long.
+    Whole,
+}
+
+/// So many units of a timescale in samples at 48 kHz, rounded to the nearest.
+pub fn in_samples(units: u64, timescale: u32) -> Samples {
+    let timescale = u128::from(timescale.max(1));
+    let samples = (u128::from(units) * u128::from(SAMPLE_RATE) + timescale / 2) / timescale;
+    Samples(u64::try_from(samples).unwrap_or(u64::MAX))
+}
+
 impl std::iter::Sum for Samples {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
         Self(iter.map(|samples| samples.0).sum())

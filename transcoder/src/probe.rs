@@ -2,6 +2,7 @@
 use crate::ffmpeg::argv;
 use crate::ffmpeg::log::LengthSource;
 use crate::ffmpeg::process::{Ended, Invocation, Sandbox};
+use crate::ladder::frame_rate::FrameRate;
 use crate::stop::{Stop, failed, internal};
 use crate::tools::Tool;
 use serde::Deserialize;
@@ -50,8 +51,59 @@ pub struct ProbedTrack {
     pub bit_rate: Option<u64>,
     /// Length, as far as it is declared.
     pub length: DeclaredLength,
-    /// Width and height in pixels; 0 where there are none.
+    /// What it shows, if it shows anything.
+    pub picture: Option<ProbedPicture>,
+}
+
+/// What a track shows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProbedPicture {
+    /// Width and height in pixels as stored; 0 where they are not known.
     pub size: (u32, u32),
+    /// Width and height of a pixel.
+    pub pixel_aspect: (u32, u32),
+    /// How it has to be turned to be upright.
+    pub turn: Turn,
+    /// Average rate.
+    pub rate: Option<FrameRate>,
+    /// How its light is coded.
+    pub transfer: Transfer,
+}
+
+/// How a picture has to be turned to be upright.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Turn {
+    /// Not at all, or upside down.
+    None,
+    /// By a right angle to either side.
+    Quarter,
+}
+
+impl Turn {
+    /// Whether width and height change places.
+    pub const fn swaps_sides(self) -> bool {
+        matches!(self, Self::Quarter)
+    }
+
+    /// ffmpeg turns by a right angle what is within a degree of it.
+    fn of_degrees(degrees: f64) -> Self {
+        if (degrees.rem_euclid(180.0) - 90.0).abs() < 1.0 {
+            Self::Quarter
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// How light is coded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transfer {
+    /// For the brightness of ordinary screens.
+    Standard,
+    /// High dynamic range by SMPTE ST 2084 (PQ).
+    Pq,
+    /// High dynamic range by ARIB STD-B67 (HLG).
+    Hlg,
 }
 
 /// Whether a track is marked as the default one of its kind.
@@ -164,6 +216,13 @@ struct Stream {
     width: u32,
     #[serde(default)]
     height: u32,
+    sample_aspect_ratio: Option<String>,
+    avg_frame_rate: Option<String>,
+    r_frame_rate: Option<String>,
+    #[serde(default)]
+    color_transfer: String,
+    #[serde(default)]
+    side_data_list: Vec<SideData>,
     duration: Option<String>,
     bit_rate: Option<String>,
     #[serde(default)]
@@ -172,7 +231,33 @@ struct Stream {
     tags: Tags,
 }
 
+#[derive(Debug, Default, Deserialize)]
+struct SideData {
+    rotation: Option<f64>,
+}
+
 impl Stream {
+    /// What it shows, if it shows anything.
+    fn picture(&self) -> Option<ProbedPicture> {
+        let rotation = self.side_data_list.iter().find_map(|data| data.rotation);
+        let rate = |text: &Option<String>| fraction(text.as_deref()?, '/');
+        let rate = rate(&self.avg_frame_rate).or_else(|| rate(&self.r_frame_rate));
+        let aspect = self.sample_aspect_ratio.as_deref();
+        (self.codec_type == "video").then(|| ProbedPicture {
+            size: (self.width, self.height),
+            pixel_aspect: aspect
+                .and_then(|text| fraction(text, ':'))
+                .unwrap_or((1, 1)),
+            turn: Turn::of_degrees(rotation.unwrap_or(0.0)),
+            rate: rate.map(|(numerator, denominator)| FrameRate::new(numerator, denominator)),
+            transfer: match self.color_transfer.as_str() {
+                "smpte2084" => Transfer::Pq,
+                "arib-std-b67" => Transfer::Hlg,
+                _ => Transfer::Standard,
+            },
+        })
+    }
+
     /// Whether a flag of its disposition is set.
     fn set(&self, flag: &str) -> bool {
         self.disposition.get(flag).is_some_and(|&value| value != 0)
@@ -241,6 +326,13 @@ fn read(json: &[u8], length_source: LengthSource) -> Result<Probe, Stop> {
     })
 }
 
+/// `"30000/1001"`; `None` if either part is 0.
+fn fraction(text: &str, separator: char) -> Option<(u32, u32)> {
+    let (numerator, denominator) = text.split_once(separator)?;
+    let part = |text: &str| text.parse().ok().filter(|&number: &u32| number > 0);
+    Some((part(numerator)?, part(denominator)?))
+}
+
 fn track(stream: &Stream, lengths: &Lengths<'_>) -> ProbedTrack {
     let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
     ProbedTrack {
@@ -266,7 +358,7 @@ fn track(stream: &Stream, lengths: &Lengths<'_>) -> ProbedTrack {
         bit_rate: number(&stream.bit_rate)
             .or_else(|| number(&lengths.format.bit_rate).filter(|_| lengths.streams == 1)),
         length: lengths.of(stream),
-        size: (stream.width, stream.height),
+        picture: stream.picture(),
     }
 }
 
@@ -356,6 +448,14 @@ impl DeclaredLength {
             Self::Unknown => None,
         }
     }
+
+    /// The number, if the container counts it.
+    pub const fn exact_millis(self) -> Option<u64> {
+        match self {
+            Self::Exact(millis) => Some(millis),
+            Self::Estimated(_) | Self::Unknown => None,
+        }
+    }
 }
 
 impl Probe {
@@ -378,6 +478,10 @@ impl Probe {
 impl ProbedTrack {
     fn fact(&self, usage: TrackUsage) -> Track {
         let positive = |number: u32| i32::try_from(number).ok().filter(|&number| number > 0);
+        let picture = self.picture.as_ref();
+        let size = picture.map(|picture| picture.size);
+        let rate = picture.and_then(|picture| picture.rate);
+        let rate = rate.filter(|_| self.kind == TrackKind::Video);
         Track {
             kind: self.kind,
             codec: self.codec.clone(),
@@ -385,9 +489,27 @@ impl ProbedTrack {
             language: self.language.clone(),
             sample_rate_hertz: positive(self.sample_rate),
             channels: positive(self.channels),
-            width_pixels: positive(self.size.0),
-            height_pixels: positive(self.size.1),
-            frame_rate_millihertz: None,
+            width_pixels: size.and_then(|(width, _)| positive(width)),
+            height_pixels: size.and_then(|(_, height)| positive(height)),
+            frame_rate_millihertz: rate.and_then(|rate| positive(rate.millihertz())),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Default for ProbedTrack {
+    fn default() -> Self {
+        Self {
+            kind: TrackKind::Data,
+            codec: String::new(),
+            default: DefaultTrack::No,
+            language: None,
+            sample_rate: 0,
+            channels: 0,
+            sample_format: String::new(),
+            bit_rate: None,
+            length: DeclaredLength::Unknown,
+            picture: None,
         }
     }
 }

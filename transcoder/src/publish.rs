@@ -2,10 +2,10 @@
 use crate::encode::Encoded;
 use crate::fetch::Source;
 use crate::grant::GrantClient;
-use crate::ladder::Plan;
-use crate::package::bandwidth::{average, peak};
-use crate::package::dash;
-use crate::package::hls::{self, Rendition};
+use crate::ladder::{Plan, Presents};
+use crate::length::in_samples;
+use crate::package::hls::{self, Pair, Rendition};
+use crate::package::{dash, storyboard};
 use crate::settings::Settings;
 use crate::stop::{Stop, failed, internal};
 use crate::store::{Answer, Store};
@@ -17,7 +17,9 @@ use vessel_storage::commit::Commit;
 use vessel_storage::content::ContentType;
 use vessel_storage::digest::Sha256;
 use vessel_storage::grant::{CommitGrant, CommitRequest, MAX_OBJECTS};
-use vessel_storage::manifest::{Cost, FORMAT, Manifest, ManifestRung, ManifestSource, Tools};
+use vessel_storage::manifest::{
+    Cost, FORMAT, Manifest, ManifestPicture, ManifestRung, ManifestSource, Tools,
+};
 use vessel_storage::path::ObjectPath;
 use vessel_storage::pointer::PresentationKind;
 use vessel_storage::uid::PodUid;
@@ -78,7 +80,7 @@ pub async fn manifest(
         profile_name: work.settings.order.profile_name.clone(),
         encoding: work.settings.order.encoding.clone(),
         media: work.media.clone(),
-        kind: PresentationKind::Audio,
+        kind: work.kind(),
         hls: work.plan.descriptions.hls(),
         dash: work.plan.descriptions.dash(),
         rungs: work.rungs(),
@@ -183,14 +185,45 @@ impl Work<'_> {
                 let text = hls::media(rendition, target)?;
                 objects.push(object(path, ContentType::HlsPlaylist, text));
             }
-            let text = hls::master(&renditions, target)?;
+            let (film, sound): (Vec<_>, Vec<_>) =
+                renditions.iter().cloned().partition(Rendition::is_seen);
+            let text = hls::master(&self.pairs(&film, &sound), &sound, target)?;
             objects.push(object(path, ContentType::HlsPlaylist, text));
         }
         if let Some(path) = self.plan.descriptions.dash() {
             let text = dash::manifest(&renditions, target);
             objects.push(object(path, ContentType::DashManifest, text));
         }
+        if let Some(video) = self.plan.video.as_ref().filter(|_| self.encoded.sheets > 0) {
+            let text = storyboard::index(video, self.encoded.length, self.encoded.sheets);
+            objects.push(object(ObjectPath::Storyboard, ContentType::WebVtt, text));
+        }
         Ok(objects)
+    }
+
+    /// The sound that is heard with each rung of pictures: of the rate that the profile names,
+    /// else the next below it.
+    fn pairs<'b>(&self, film: &'b [Rendition], sound: &'b [Rendition]) -> Vec<Pair<'b>> {
+        let rates = self.plan.audio.iter().flat_map(|audio| &audio.rungs);
+        let rates: Vec<u32> = rates.map(|rung| rung.bitrate_kbps).collect();
+        let wanted = self.plan.video.iter().flat_map(|video| &video.rungs);
+        film.iter()
+            .zip(wanted)
+            .map(|(rendition, wanted)| {
+                let below = rates
+                    .iter()
+                    .rposition(|&kbps| kbps <= wanted.audio_bitrate_kbps);
+                (rendition, sound.get(below.unwrap_or(0)))
+            })
+            .collect()
+    }
+
+    fn kind(&self) -> PresentationKind {
+        if self.plan.video.is_some() {
+            PresentationKind::Video
+        } else {
+            PresentationKind::Audio
+        }
     }
 
     fn rungs(&self) -> Vec<ManifestRung> {
@@ -200,13 +233,27 @@ impl Work<'_> {
             .map(|rung| ManifestRung {
                 rung: rung.rendition.rung.clone(),
                 codec: rung.rendition.codec.clone(),
-                picture: None,
-                bandwidth: peak(&rung.rendition.segments, target),
-                average_bandwidth: average(&rung.rendition.segments),
+                picture: picture(&rung.rendition),
+                bandwidth: rung.rendition.peak(target),
+                average_bandwidth: rung.rendition.average(),
                 segments: u32::try_from(rung.rendition.segments.len()).unwrap_or(u32::MAX),
-                duration_millis: i64::try_from(rung.plays.millis()).unwrap_or(i64::MAX),
+                duration_millis: i64::try_from(
+                    in_samples(rung.plays, rung.rendition.timescale).millis(),
+                )
+                .unwrap_or(i64::MAX),
             })
             .collect()
+    }
+}
+
+fn picture(rendition: &Rendition) -> Option<ManifestPicture> {
+    match rendition.presents {
+        Presents::Sound(_) => None,
+        Presents::Pictures(size, rate) => Some(ManifestPicture {
+            width_pixels: size.width,
+            height_pixels: size.height,
+            frame_rate_millihertz: rate.millihertz(),
+        }),
     }
 }
 

@@ -207,7 +207,7 @@ impl Execution {
         plan: &Plan,
     ) -> Result<(encode::Encoded, Uploader), Stop> {
         self.board
-            .expect(plan.declared.millis().map(Samples::from_millis));
+            .expect(plan.declared_millis().map(Samples::from_millis));
         let (mut uploader, queue) = self.uploader();
         let encoder = Encoder {
             sandbox: &self.sandbox,
@@ -261,9 +261,9 @@ impl Findings {
     /// Adds what only the encode could tell.
     fn complete(&self, encoded: &encode::Encoded) -> MediaFacts {
         let mut media = self.get().unwrap_or_default();
-        let millis = encoded.decoded.samples.millis();
+        let millis = encoded.length.millis();
         media.duration_millis = i64::try_from(millis).ok();
-        let errors = i64::try_from(encoded.decoded.decode_errors).ok();
+        let errors = i64::try_from(encoded.decode_errors).ok();
         media.decode_errors = errors.filter(|&errors| errors > 0);
         self.set(media.clone());
         media

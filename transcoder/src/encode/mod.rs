@@ -1,29 +1,26 @@
-//! Two ffmpegs and the supervisor between them: one decodes hostile bytes to plain samples,
-//! one encodes the whole ladder from those. The supervisor counts the samples, cuts each
-//! rung into segments and queues them for upload while the encoder runs.
+//! The ffmpegs of a job and the supervisor between them: one decodes the sound's hostile bytes
+//! to plain samples, one encodes both ladders, the sound from those samples and the pictures
+//! from the source. The supervisor counts the samples, cuts each rung into segments and queues
+//! them for upload while the encoder runs.
 pub mod rung;
+mod sound;
+mod stills;
 
-use crate::encode::rung::{EncodedRung, RungReader};
-use crate::ffmpeg::argv;
+use crate::encode::rung::{EncodedRung, RungReader, Surroundings};
+use crate::encode::sound::Sound;
+use crate::ffmpeg::argv::{self, Stills};
 use crate::ffmpeg::process::{Ended, Invocation, Running, Sandbox};
-use crate::gate::{self, Decoded, RungLength};
-use crate::ladder::{self, Plan};
-use crate::length::Samples;
+use crate::gate::{self, RungLength};
+use crate::ladder::Plan;
+use crate::length::{Samples, in_samples};
 use crate::progress::Board;
-use crate::stop::{Failure, Stop, internal};
+use crate::stop::{Stop, internal};
 use crate::tools::Tool;
 use crate::upload::UploadQueue;
 use futures::future::try_join_all;
 use std::path::Path;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
-use tokio::process::{ChildStdin, ChildStdout};
 use vessel_storage::order::Limits;
-
-/// Bytes that are moved at once: as much as a pipe holds.
-const CHUNK: usize = 64 << 10;
-/// Bytes of a sample of one channel, as 32-bit float.
-const SAMPLE_BYTES: u64 = 4;
 
 /// What is needed to encode.
 #[derive(Debug)]
@@ -43,59 +40,90 @@ pub struct Encoder<'a> {
 /// What was made.
 #[derive(Debug)]
 pub struct Encoded {
-    /// The rungs, ascending.
+    /// The rungs, ascending, sound first.
     pub rungs: Vec<EncodedRung>,
-    /// What was decoded.
-    pub decoded: Decoded,
+    /// How long it plays.
+    pub length: Samples,
+    /// Packets of the source that could not be decoded.
+    pub decode_errors: u64,
+    /// Whether there is a poster.
+    pub poster: Poster,
+    /// Sheets of the storyboard.
+    pub sheets: u32,
     /// Command lines that ran, program first.
     pub commands: Vec<Vec<String>>,
 }
 
-/// How the samples ran out.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Pumped {
-    /// The decoder has no more.
-    All,
-    /// The encoder takes no more: it has ended before.
-    EncoderClosed,
-    /// There are more than may be.
-    TooLong(Failure),
+/// Whether there is a picture that stands for the whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Poster {
+    /// There is one.
+    Made,
+    /// There is none.
+    Absent,
 }
 
-/// Encodes the ladder. The queue is closed when this returns.
+/// Our ends of the encoder's pipes.
+#[derive(Debug)]
+struct Pipes {
+    samples: Option<pipe::Sender>,
+    outputs: Outputs,
+}
+
+/// The reading ends of the encoder's outputs.
+#[derive(Debug)]
+struct Outputs {
+    rungs: Vec<pipe::Receiver>,
+    stills: Vec<pipe::Receiver>,
+}
+
+/// What came out of the encoder, before the gate.
+#[derive(Debug)]
+struct Read<'a> {
+    rungs: Vec<RungReader<'a>>,
+    stills: Vec<u32>,
+}
+
+/// Encodes the ladders. The queue is closed when this returns.
 pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded, Stop> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let source = encoder.source.display().to_string();
-    let decode = argv::decode(&encoder.plan.audio, &source, threads);
-    let encode = argv::encode(&encoder.plan.audio);
-    let (mut encoding, pipes) = start_encoder(encoder, &encode)?;
-    let mut decoding = encoder.sandbox.start(Invocation {
-        tool: Tool::Ffmpeg,
-        arguments: &decode,
-        reads: Some(encoder.source),
-        extra: Vec::new(),
-    })?;
-    drop(decoding.stdin.take());
-
-    let readers = try_join_all(readers(encoder, pipes, &queue));
-    let pump = pump(decoding.stdout.take(), encoding.stdin.take(), encoder);
-    let ((samples, pumped), read) = tokio::join!(pump, readers);
-    let ends = (decoding.end().await?, encoding.end().await?);
-    let decoded = match pumped? {
-        Pumped::TooLong(failure) => return Err(failure.into()),
-        Pumped::EncoderClosed => {
-            encoded(&ends.1, read)?;
-            return Err(gate::verification("the encoder ended before the sound did"));
+    let arguments = argv::encode(encoder.plan, &source, threads);
+    let (encoding, pipes) = start(encoder, &arguments)?;
+    let sound = Sound::start(encoder, &source, threads)?;
+    let heard = async {
+        match sound.zip(pipes.samples) {
+            Some((sound, samples)) => sound.run(samples).await.map(Some),
+            None => Ok(None),
         }
-        Pumped::All => gate::decoded(&ends.0, samples, encoder.plan.declared)?,
     };
-    let rungs = encoded(&ends.1, read)?;
+    // What is wrong with the sound ends the work on the pictures. An output that is irregular
+    // is told only after what the encoder says.
+    let outputs = async { Ok(read(encoder, pipes.outputs, &queue).await) };
+    let (heard, read) = tokio::try_join!(heard, outputs)?;
+    let ended = encoding.end().await?;
+    let (rungs, stills) = encoded(encoder.plan, &ended, read)?;
+    let sent = heard.as_ref().map(|heard| heard.sent);
+    if sent == Some(None) {
+        return Err(gate::verification("the encoder ended before the sound did"));
+    }
+    let sent = sent.flatten();
+    let film = film(encoder.plan, &ended, &rungs)?;
     let lengths: Vec<RungLength> = rungs.iter().map(EncodedRung::length).collect();
-    gate::equal(&lengths, samples)?;
+    gate::equal(&lengths, sent)?;
+    level(encoder.plan, sent, film.map(|film| film.made))?;
+    let decoding = heard.iter().map(|heard| heard.arguments.clone());
     Ok(Encoded {
+        length: sent.max(film.map(|film| film.made)).unwrap_or_default(),
+        decode_errors: heard.as_ref().map_or(0, |heard| heard.decode_errors)
+            + film.map_or(0, |film| film.decode_errors),
+        poster: match stills.first() {
+            Some(1..) => Poster::Made,
+            _ => Poster::Absent,
+        },
+        sheets: stills.get(1).copied().unwrap_or(0),
+        commands: decoding.chain([arguments]).map(program_first).collect(),
         rungs,
-        decoded,
-        commands: [decode, encode].map(program_first).to_vec(),
     })
 }
 
@@ -103,13 +131,59 @@ pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded
 /// and the encoder fails for it: so that comes first. What a rung lacks at its end comes last:
 /// an encoder that failed explains it.
 fn encoded(
+    plan: &Plan,
     ended: &Ended,
-    read: Result<Vec<RungReader<'_>>, Stop>,
-) -> Result<Vec<EncodedRung>, Stop> {
+    read: Result<Read<'_>, Stop>,
+) -> Result<(Vec<EncodedRung>, Vec<u32>), Stop> {
     ended.surroundings()?;
     let read = read?;
+    if plan.video.is_some() {
+        gate::pictures_understood(ended)?;
+    }
     gate::encoded(ended)?;
-    read.into_iter().map(RungReader::finish).collect()
+    let rungs: Result<_, Stop> = read.rungs.into_iter().map(RungReader::finish).collect();
+    Ok((rungs?, read.stills))
+}
+
+/// What was made of the pictures.
+#[derive(Clone, Copy, Debug)]
+struct Film {
+    made: Samples,
+    decode_errors: u64,
+}
+
+/// (b) and (c) for the pictures, which only the finished rungs can tell.
+fn film(plan: &Plan, ended: &Ended, rungs: &[EncodedRung]) -> Result<Option<Film>, Stop> {
+    let Some(video) = &plan.video else {
+        return Ok(None);
+    };
+    let top = rungs
+        .last()
+        .map_or((0, 1), |rung| (rung.plays, rung.rendition.timescale));
+    let made = in_samples(top.0, top.1);
+    let held = Samples::from_millis(video.hold_millis);
+    let own = Samples(made.0.saturating_sub(held.0));
+    let decode_errors = gate::pictures(ended, own, video.declared)?;
+    Ok(Some(Film {
+        made,
+        decode_errors,
+    }))
+}
+
+/// (e) where both lengths were known beforehand, so that the shorter one could be levelled.
+fn level(plan: &Plan, sent: Option<Samples>, film: Option<Samples>) -> Result<(), Stop> {
+    let known = plan
+        .audio
+        .iter()
+        .all(|audio| audio.declared.millis().is_some())
+        && plan
+            .video
+            .iter()
+            .all(|video| video.declared.millis().is_some());
+    match sent.zip(film) {
+        Some((sound, film)) if known => gate::level(sound, film, plan.segment_seconds),
+        _ => Ok(()),
+    }
 }
 
 fn program_first(arguments: Vec<String>) -> Vec<String> {
@@ -118,78 +192,63 @@ fn program_first(arguments: Vec<String>) -> Vec<String> {
         .collect()
 }
 
-/// The encoding ffmpeg and the reading end of each rung's pipe.
-fn start_encoder(
-    encoder: &Encoder<'_>,
-    arguments: &[String],
-) -> Result<(Running, Vec<pipe::Receiver>), Stop> {
-    let pipes = |error: std::io::Error| internal("a pipe for a rung", &error);
-    let (mut receivers, mut extra) = (Vec::new(), Vec::new());
-    for _ in &encoder.plan.audio.rungs {
-        let (sender, receiver) = pipe::pipe().map_err(pipes)?;
-        receivers.push(receiver);
-        extra.push(sender.into_blocking_fd().map_err(pipes)?);
-    }
+/// The encoding ffmpeg and our ends of its pipes.
+fn start(encoder: &Encoder<'_>, arguments: &[String]) -> Result<(Running, Pipes), Stop> {
+    let failed = |error: std::io::Error| internal("a pipe of the encoder", &error);
+    let (samples, samples_in) = pipe::pipe().map_err(failed)?;
+    let mut extra = vec![samples_in.into_blocking_fd().map_err(failed)?];
+    let mut outputs = |count: usize| -> Result<Vec<pipe::Receiver>, Stop> {
+        (0..count)
+            .map(|_| {
+                let (sender, receiver) = pipe::pipe().map_err(failed)?;
+                extra.push(sender.into_blocking_fd().map_err(failed)?);
+                Ok(receiver)
+            })
+            .collect()
+    };
+    let film = encoder.plan.video.as_ref();
+    let rungs = outputs(encoder.plan.rungs().len())?;
+    let stills = outputs(film.map_or(0, |_| Stills::ALL.len()))?;
     let mut running = encoder.sandbox.start(Invocation {
         tool: Tool::Ffmpeg,
         arguments,
-        reads: None,
+        reads: film.map(|_| encoder.source),
         extra,
     })?;
-    drop(running.stdout.take());
-    Ok((running, receivers))
+    drop((running.stdin.take(), running.stdout.take()));
+    let pipes = Pipes {
+        samples: encoder.plan.audio.as_ref().map(|_| samples),
+        outputs: Outputs { rungs, stills },
+    };
+    Ok((running, pipes))
 }
 
-fn readers<'a>(
+/// Reads every output to its end, all at once.
+async fn read<'a>(
     encoder: &'a Encoder<'_>,
-    pipes: Vec<pipe::Receiver>,
+    outputs: Outputs,
     queue: &'a UploadQueue,
-) -> impl Iterator<Item = impl Future<Output = Result<RungReader<'a>, Stop>> + 'a> {
-    let rungs = encoder.plan.audio.rungs.iter().zip(pipes);
-    rungs
-        .map(move |(rung, pipe)| RungReader::new(rung.rung.clone(), encoder.plan, queue).read(pipe))
-}
-
-/// Moves the samples from the decoder to the encoder and counts them. Both ends are closed
-/// when it returns.
-async fn pump(
-    from: Option<ChildStdout>,
-    to: Option<ChildStdin>,
-    encoder: &Encoder<'_>,
-) -> (Samples, Result<Pumped, Stop>) {
-    let mut bytes = 0;
-    let (Some(mut from), Some(mut to)) = (from, to) else {
-        return (Samples(0), Ok(Pumped::EncoderClosed));
+) -> Result<Read<'a>, Stop> {
+    let around = Surroundings {
+        container: encoder.plan.container,
+        limits: encoder.limits,
+        queue,
+        board: encoder.board,
     };
-    let frame = SAMPLE_BYTES * encoder.plan.audio.channels.count();
-    let mut chunk = vec![0; CHUNK];
-    let pumped = loop {
-        let read = match from.read(&mut chunk).await {
-            Ok(0) => break Ok(Pumped::All),
-            Ok(read) => read,
-            Err(error) => break Err(internal("reading the samples", &error)),
-        };
-        bytes += read as u64;
-        let samples = Samples(bytes / frame);
-        if let Err(failure) = ladder::length_within(samples, encoder.limits) {
-            break Ok(Pumped::TooLong(failure));
-        }
-        encoder.board.reach(samples);
-        if to
-            .write_all(chunk.get(..read).unwrap_or_default())
-            .await
-            .is_err()
-        {
-            break Ok(Pumped::EncoderClosed);
-        }
-    };
-    (Samples(bytes / frame), pumped)
+    let rungs = encoder.plan.rungs().into_iter().zip(outputs.rungs);
+    let rungs = rungs.map(|(rung, pipe)| RungReader::new(rung, around).read(pipe));
+    let stills = Stills::ALL.into_iter().zip(outputs.stills);
+    let stills = stills.map(|(kind, pipe)| stills::read(kind, pipe, queue));
+    let (rungs, stills) = tokio::try_join!(try_join_all(rungs), try_join_all(stills))?;
+    Ok(Read { rungs, stills })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ffmpeg::log::LogFacts;
+    use crate::ladder::Channels;
+    use crate::ladder::fixtures::song;
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
     use vessel_crds::reason::FailureReason;
@@ -201,7 +260,7 @@ mod tests {
         }
     }
 
-    fn reason(result: Result<Vec<EncodedRung>, Stop>) -> (FailureReason, String) {
+    fn reason<T: std::fmt::Debug>(result: Result<T, Stop>) -> (FailureReason, String) {
         match result.unwrap_err() {
             Stop::Failed(failure) => (failure.reason, failure.message),
             other => panic!("{other}"),
@@ -210,17 +269,22 @@ mod tests {
 
     #[test]
     fn an_irregular_rung_is_told_before_the_broken_pipe_that_it_leaves() {
+        let plan = song(Channels::Stereo, &[64]);
+        let nothing = Ok(Read {
+            rungs: Vec::new(),
+            stills: Vec::new(),
+        });
         let irregular = || Err(gate::verification("audio-64k: a fragment is late"));
         for code in [0, 224] {
-            let (reason, message) = reason(encoded(&ended(code), irregular()));
+            let (reason, message) = reason(encoded(&plan, &ended(code), irregular()));
             assert_eq!(reason, FailureReason::VerificationFailed);
             assert!(message.contains("a fragment is late"), "{message}");
         }
-        let (alone, _) = reason(encoded(&ended(1), Ok(Vec::new())));
+        let (alone, _) = reason(encoded(&plan, &ended(1), nothing));
         assert_eq!(alone, FailureReason::EncoderFailed);
         let mut short = ended(1);
         short.log.line("[error] Cannot allocate memory");
-        let (memory, _) = reason(encoded(&short, irregular()));
+        let (memory, _) = reason(encoded(&plan, &short, irregular()));
         assert_eq!(memory, FailureReason::OutOfMemory);
     }
 }

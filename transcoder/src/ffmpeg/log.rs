@@ -78,6 +78,8 @@ pub enum LengthSource {
 /// What was read and decoded of the input stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InputCount {
+    /// Which of the inputs it belongs to, from 0.
+    pub file: u32,
     /// Packets read.
     pub packets: u64,
     /// Frames decoded.
@@ -188,6 +190,7 @@ impl LogFacts {
 /// errors (882000 samples);`
 fn input_count(text: &str) -> Option<InputCount> {
     let rest = text.strip_prefix("Input stream #")?;
+    let (file, _) = rest.split_once(':')?;
     let (_, counts) = rest.split_once("): ")?;
     let number_before = |what: &str| -> Option<u64> {
         let (before, _) = counts.split_once(what)?;
@@ -198,6 +201,7 @@ fn input_count(text: &str) -> Option<InputCount> {
             .ok()
     };
     Some(InputCount {
+        file: file.parse().ok()?,
         packets: number_before(" packets read")?,
         frames: number_before(" frames decoded")?,
         decode_errors: number_before(" decode errors")?,
@@ -261,6 +265,7 @@ mod tests {
              (99 bytes); 0 frames decoded; 432 decode errors (0 samples); ",
         );
         let expected = InputCount {
+            file: 0,
             packets: 432,
             frames: 0,
             decode_errors: 432,

@@ -91,6 +91,7 @@ mod tests {
         let counts = inputs
             .iter()
             .map(|&(packets, frames, decode_errors)| InputCount {
+                file: 0,
                 packets,
                 frames,
                 decode_errors,

@@ -1,11 +1,11 @@
 //! The regularity of a rung, checked fragment by fragment: part (d) of the gate.
-use crate::length::{FRAME_SAMPLES, PRIMING_SAMPLES, SAMPLE_RATE, Samples};
+use crate::length::{Cadence, LastSample};
 use crate::package::fragment::{Fragment, Init, Sync};
 
 /// The fragments of a rung so far.
 #[derive(Debug)]
 pub struct Timeline {
-    frames_per_segment: usize,
+    cadence: Cadence,
     decode_times: Vec<u64>,
     total: u64,
     last: Last,
@@ -22,23 +22,23 @@ enum Last {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Irregular {
     /// An edit list that cuts off something else than the encoder's priming.
-    #[error("the edit list is {0:?} instead of [(0, {PRIMING_SAMPLES})]")]
-    Edits(Vec<(u64, Option<u64>)>),
-    /// Times in other units than samples.
-    #[error("{0} units a second instead of {SAMPLE_RATE}")]
-    Timescale(u32),
+    #[error("the edit list is {0:?} instead of [(0, {1})]")]
+    Edits(Vec<(u64, Option<u64>)>, u64),
+    /// Times in other units than those that were asked for.
+    #[error("{0} units a second instead of {1}")]
+    Timescale(u32, u32),
     /// A gap or an overlap.
     #[error("fragment {0} begins at {1} instead of {2}")]
     DecodeTime(usize, u64, u64),
     /// Decoding can't begin with the fragment.
     #[error("fragment {0} does not begin with a sync sample")]
     NoSync(usize),
-    /// A frame of another length than 1024, before the last.
-    #[error("fragment {0} has a frame of {1} samples")]
-    FrameLength(usize, u64),
+    /// A sample of another length than the others.
+    #[error("fragment {0} has a sample of {1} units")]
+    SampleLength(usize, u64),
     /// A fragment of another length than the others, before the last.
-    #[error("fragment {0} has {1} frames")]
-    Frames(usize, usize),
+    #[error("fragment {0} has {1} samples")]
+    Samples(usize, usize),
     /// Nothing at all.
     #[error("no fragments")]
     Empty,
@@ -46,23 +46,23 @@ pub enum Irregular {
 
 impl Timeline {
     /// A rung that begins with this initialization segment.
-    pub fn begin(init: &Init, frames_per_segment: u64) -> Result<Self, Irregular> {
-        if u64::from(init.timescale) != SAMPLE_RATE {
-            return Err(Irregular::Timescale(init.timescale));
+    pub fn begin(init: &Init, cadence: Cadence) -> Result<Self, Irregular> {
+        if init.timescale != cadence.timescale {
+            return Err(Irregular::Timescale(init.timescale, cadence.timescale));
         }
-        if init.edits != [(0, Some(PRIMING_SAMPLES))] {
-            return Err(Irregular::Edits(init.edits.clone()));
+        if init.edits != [(0, Some(cadence.priming))] {
+            return Err(Irregular::Edits(init.edits.clone(), cadence.priming));
         }
         Ok(Self {
-            frames_per_segment: usize::try_from(frames_per_segment).unwrap_or(usize::MAX),
+            cadence,
             decode_times: Vec::new(),
             total: 0,
             last: Last::Ahead,
         })
     }
 
-    /// Takes the next fragment; answers how long it plays, the priming left out.
-    pub fn take(&mut self, fragment: &Fragment) -> Result<Samples, Irregular> {
+    /// Takes the next fragment; answers how long it plays in units, the priming left out.
+    pub fn take(&mut self, fragment: &Fragment) -> Result<u64, Irregular> {
         let number = self.decode_times.len() + 1;
         if fragment.decode_time != self.total {
             return Err(Irregular::DecodeTime(
@@ -71,45 +71,49 @@ impl Timeline {
                 self.total,
             ));
         }
-        let frames = fragment.samples.len();
+        self.regular(number, fragment)?;
+        let begin = self.total;
+        self.decode_times.push(begin);
+        let lengths = fragment.samples.iter().map(|sample| sample.duration);
+        self.total += lengths.sum::<u64>();
+        Ok(self.total.saturating_sub(begin.max(self.cadence.priming)))
+    }
+
+    /// All samples are alike, and there are as many as in the others; but for the end of all.
+    fn regular(&mut self, number: usize, fragment: &Fragment) -> Result<(), Irregular> {
+        let (whole, count) = (self.cadence.sample, fragment.samples.len());
         let (Some(first), Some(end)) = (fragment.samples.first(), fragment.samples.last()) else {
-            return Err(Irregular::Frames(number, 0));
+            return Err(Irregular::Samples(number, 0));
         };
         if first.sync == Sync::No {
             return Err(Irregular::NoSync(number));
         }
-        if self.last == Last::Seen || frames > self.frames_per_segment {
-            return Err(Irregular::Frames(number, frames));
+        if self.last == Last::Seen || count as u64 > self.cadence.fragment_samples {
+            return Err(Irregular::Samples(number, count));
         }
-        let all_but_end = fragment.samples.iter().take(frames - 1);
-        let odd = all_but_end
-            .map(|sample| sample.duration)
-            .find(|&length| length != FRAME_SAMPLES);
-        if let Some(length) =
-            odd.or((!(1..=FRAME_SAMPLES).contains(&end.duration)).then_some(end.duration))
-        {
-            return Err(Irregular::FrameLength(number, length));
+        let lengths = fragment.samples.iter().map(|sample| sample.duration);
+        if let Some(length) = lengths.take(count - 1).find(|&length| length != whole) {
+            return Err(Irregular::SampleLength(number, length));
         }
-        if frames < self.frames_per_segment || end.duration < FRAME_SAMPLES {
+        let shortest = match self.cadence.last {
+            LastSample::MayBeShorter => 1,
+            LastSample::Whole => whole,
+        };
+        if !(shortest..=whole).contains(&end.duration) {
+            return Err(Irregular::SampleLength(number, end.duration));
+        }
+        if (count as u64) < self.cadence.fragment_samples || end.duration < whole {
             self.last = Last::Seen;
         }
-        let begin = self.total;
-        self.decode_times.push(begin);
-        self.total += fragment
-            .samples
-            .iter()
-            .map(|sample| sample.duration)
-            .sum::<u64>();
-        let plays_from = begin.max(PRIMING_SAMPLES);
-        Ok(Samples(self.total.saturating_sub(plays_from)))
+        Ok(())
     }
 
-    /// The whole: where its fragments begin, and how many samples play.
-    pub fn finish(self) -> Result<(Vec<u64>, Samples), Irregular> {
+    /// The whole: where its fragments begin, and how many units play.
+    pub fn finish(self) -> Result<(Vec<u64>, u64), Irregular> {
         if self.decode_times.is_empty() {
             return Err(Irregular::Empty);
         }
-        let plays = Samples(self.total.saturating_sub(PRIMING_SAMPLES));
+        let plays = self.total.saturating_sub(self.cadence.priming);
         Ok((self.decode_times, plays))
     }
 }
@@ -117,6 +121,7 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::length::{FRAME_SAMPLES, PRIMING_SAMPLES};
     use crate::package::fragment::{Defaults, Sample};
     use proptest::prelude::*;
 
@@ -143,17 +148,25 @@ mod tests {
         }
     }
 
+    const SOUND: Cadence = Cadence {
+        timescale: 48_000,
+        sample: FRAME_SAMPLES,
+        fragment_samples: 3,
+        priming: PRIMING_SAMPLES,
+        last: LastSample::MayBeShorter,
+    };
+
     fn timeline() -> Timeline {
-        Timeline::begin(&init(), 3).unwrap()
+        Timeline::begin(&init(), SOUND).unwrap()
     }
 
     #[test]
     fn a_regular_rung_adds_up() {
         let mut timeline = timeline();
-        assert_eq!(timeline.take(&fragment(0, 3, 1024)), Ok(Samples(2048)));
-        assert_eq!(timeline.take(&fragment(3072, 3, 1024)), Ok(Samples(3072)));
-        assert_eq!(timeline.take(&fragment(6144, 2, 7)), Ok(Samples(1031)));
-        assert_eq!(timeline.finish(), Ok((vec![0, 3072, 6144], Samples(6151))));
+        assert_eq!(timeline.take(&fragment(0, 3, 1024)), Ok(2048));
+        assert_eq!(timeline.take(&fragment(3072, 3, 1024)), Ok(3072));
+        assert_eq!(timeline.take(&fragment(6144, 2, 7)), Ok(1031));
+        assert_eq!(timeline.finish(), Ok((vec![0, 3072, 6144], 6151)));
     }
 
     #[test]
@@ -165,13 +178,13 @@ mod tests {
         let cases = [
             (vec![fragment(5, 3, 1024)], Irregular::DecodeTime(1, 5, 0)),
             (vec![no_sync], Irregular::NoSync(1)),
-            (vec![odd], Irregular::FrameLength(1, 1000)),
-            (vec![fragment(0, 3, 1025)], Irregular::FrameLength(1, 1025)),
-            (vec![fragment(0, 3, 0)], Irregular::FrameLength(1, 0)),
-            (vec![fragment(0, 4, 1024)], Irregular::Frames(1, 4)),
+            (vec![odd], Irregular::SampleLength(1, 1000)),
+            (vec![fragment(0, 3, 1025)], Irregular::SampleLength(1, 1025)),
+            (vec![fragment(0, 3, 0)], Irregular::SampleLength(1, 0)),
+            (vec![fragment(0, 4, 1024)], Irregular::Samples(1, 4)),
             (
                 vec![fragment(0, 2, 1024), fragment(2048, 3, 1024)],
-                Irregular::Frames(2, 3),
+                Irregular::Samples(2, 3),
             ),
             (
                 vec![fragment(0, 3, 1024), fragment(4096, 3, 1024)],
@@ -197,8 +210,8 @@ mod tests {
                 ..init()
             };
             assert_eq!(
-                Timeline::begin(&init, 3).err(),
-                Some(Irregular::Edits(edits))
+                Timeline::begin(&init, SOUND).err(),
+                Some(Irregular::Edits(edits, 1024))
             );
         }
         let init = Init {
@@ -206,9 +219,37 @@ mod tests {
             ..init()
         };
         assert_eq!(
-            Timeline::begin(&init, 3).err(),
-            Some(Irregular::Timescale(44_100))
+            Timeline::begin(&init, SOUND).err(),
+            Some(Irregular::Timescale(44_100, 48_000))
         );
+    }
+
+    #[test]
+    fn the_last_picture_lasts_as_long_as_the_others() {
+        let film = Cadence {
+            timescale: 25_000,
+            sample: 1000,
+            priming: 0,
+            last: LastSample::Whole,
+            ..SOUND
+        };
+        let init = Init {
+            timescale: 25_000,
+            edits: vec![(0, Some(0))],
+            ..init()
+        };
+        let pictures = |count, last| {
+            let mut fragment = fragment(0, count, last);
+            for picture in &mut fragment.samples[..count - 1] {
+                picture.duration = 1000;
+            }
+            fragment
+        };
+        let take = |fragment| Timeline::begin(&init, film).unwrap().take(&fragment);
+        assert_eq!(take(pictures(3, 1000)), Ok(3000));
+        assert_eq!(take(pictures(2, 1000)), Ok(2000));
+        assert_eq!(take(pictures(3, 999)), Err(Irregular::SampleLength(1, 999)));
+        assert_eq!(take(pictures(4, 1000)), Err(Irregular::Samples(1, 4)));
     }
 
     proptest! {
@@ -219,12 +260,12 @@ mod tests {
             let mut sum = 0;
             for number in 0..fragments {
                 let begin = u64::try_from(number).unwrap() * 3072;
-                sum += timeline.take(&fragment(begin, 3, 1024)).unwrap().0;
+                sum += timeline.take(&fragment(begin, 3, 1024)).unwrap();
             }
             let begin = u64::try_from(fragments).unwrap() * 3072;
-            sum += timeline.take(&fragment(begin, frames, last)).unwrap().0;
+            sum += timeline.take(&fragment(begin, frames, last)).unwrap();
             let (_, total) = timeline.finish().unwrap();
-            prop_assert_eq!(total.0, sum);
+            prop_assert_eq!(total, sum);
         }
     }
 }

@@ -1,47 +1,46 @@
 //! Rates by RFC 8216 §4.3.4.2, measured from the segments.
-use crate::length::{SAMPLE_RATE, Samples};
 
 /// A segment's weight.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Weight {
     /// Its bytes.
     pub bytes: u64,
-    /// How long it plays.
-    pub length: Samples,
+    /// How long it plays, in units of its track's timescale.
+    pub length: u64,
 }
 
 /// The largest rate, in bit/s rounded up, over contiguous runs of segments that play for 0.5
 /// to 1.5 target durations. A short tail alone does not count; where no run fits, the rate is
 /// that of the whole.
-pub fn peak(segments: &[Weight], target_seconds: u64) -> u64 {
-    let target = Samples::from_seconds(target_seconds).0;
+pub fn peak(segments: &[Weight], timescale: u32, target_seconds: u64) -> u64 {
+    let target = target_seconds * u64::from(timescale);
     let mut peak = None;
     for start in 0..segments.len() {
         let (mut bytes, mut length) = (0, 0);
         for segment in segments.iter().skip(start) {
             bytes += segment.bytes;
-            length += segment.length.0;
+            length += segment.length;
             if length * 2 > target * 3 {
                 break;
             }
             if length * 2 >= target {
-                peak = peak.max(Some(rate(bytes, length)));
+                peak = peak.max(Some(rate(bytes, length, timescale)));
             }
         }
     }
-    peak.unwrap_or_else(|| average(segments))
+    peak.unwrap_or_else(|| average(segments, timescale))
 }
 
 /// The rate of the whole, in bit/s rounded up.
-pub fn average(segments: &[Weight]) -> u64 {
+pub fn average(segments: &[Weight], timescale: u32) -> u64 {
     let bytes = segments.iter().map(|segment| segment.bytes).sum();
-    let length: Samples = segments.iter().map(|segment| segment.length).sum();
-    rate(bytes, length.0)
+    let length = segments.iter().map(|segment| segment.length).sum();
+    rate(bytes, length, timescale)
 }
 
-fn rate(bytes: u64, samples: u64) -> u64 {
-    let bits = u128::from(bytes) * 8 * u128::from(SAMPLE_RATE);
-    u64::try_from(bits.div_ceil(u128::from(samples.max(1)))).unwrap_or(u64::MAX)
+fn rate(bytes: u64, units: u64, timescale: u32) -> u64 {
+    let bits = u128::from(bytes) * 8 * u128::from(timescale);
+    u64::try_from(bits.div_ceil(u128::from(units.max(1)))).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -49,10 +48,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// In milliseconds.
+    const SCALE: u32 = 1000;
+
     fn weight(bytes: u64, millis: u64) -> Weight {
         Weight {
             bytes,
-            length: Samples::from_millis(millis),
+            length: millis,
         }
     }
 
@@ -75,8 +77,8 @@ mod tests {
             (vec![weight(16_000, 1000)], 128_000, 128_000),
         ];
         for (segments, expected_peak, expected_average) in cases {
-            assert_eq!(peak(&segments, 6), expected_peak, "{segments:?}");
-            assert_eq!(average(&segments), expected_average, "{segments:?}");
+            assert_eq!(peak(&segments, SCALE, 6), expected_peak, "{segments:?}");
+            assert_eq!(average(&segments, SCALE), expected_average, "{segments:?}");
         }
     }
 
@@ -85,7 +87,7 @@ mod tests {
         #[test]
         fn a_constant_rate_is_its_own_peak(bytes in 1..1_000_000_u64, count in 1..50_usize) {
             let segments = vec![weight(bytes, 6000); count];
-            prop_assert_eq!(peak(&segments, 6), average(&segments));
+            prop_assert_eq!(peak(&segments, SCALE, 6), average(&segments, SCALE));
         }
 
         /// No run that fits exceeds the peak.
@@ -94,9 +96,9 @@ mod tests {
             bytes in prop::collection::vec(1..200_000_u64, 1..20),
         ) {
             let segments: Vec<Weight> = bytes.iter().map(|&bytes| weight(bytes, 6000)).collect();
-            let peak = peak(&segments, 6);
+            let peak = peak(&segments, SCALE, 6);
             for segment in &segments {
-                prop_assert!(average(&[*segment]) <= peak);
+                prop_assert!(average(&[*segment], SCALE) <= peak);
             }
         }
     }

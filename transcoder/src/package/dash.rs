@@ -1,9 +1,9 @@
 //! The DASH manifest (ISO/IEC 23009-1, profile isoff-live) of the same segments that the HLS
 //! playlists describe. Every URI is relative.
-use super::bandwidth::{Weight, peak};
+use super::bandwidth::Weight;
 use super::hls::Rendition;
-use crate::ladder::Channels;
-use crate::length::{SAMPLE_RATE, Samples};
+use crate::ladder::Presents;
+use crate::length::{SAMPLE_RATE, Samples, in_samples};
 use dash_mpd_core::{
     AdaptationSet, AudioChannelConfiguration, MPD, Period, Representation, S, SegmentTemplate,
     SegmentTimeline,
@@ -14,23 +14,12 @@ use std::time::Duration;
 const INITIALIZATION: &str = "$RepresentationID$/init.mp4";
 const MEDIA: &str = "$RepresentationID$/$Number%05d$.m4s";
 
-/// The manifest of renditions that are cut at the same places.
+/// The manifest of renditions of which those of a kind are cut at the same places.
 pub fn manifest(renditions: &[Rendition], target_seconds: u64) -> Vec<u8> {
-    let segments = renditions.first().map_or(&[][..], |first| &first.segments);
-    let length: Samples = segments.iter().map(|segment| segment.length).sum();
-    let set = AdaptationSet {
-        contentType: Some("audio".to_owned()),
-        mimeType: Some("audio/mp4".to_owned()),
-        segmentAlignment: Some(true),
-        startWithSAP: Some(1),
-        audioSamplingRate: Some(SAMPLE_RATE.to_string()),
-        SegmentTemplate: Some(template(segments)),
-        representations: renditions
-            .iter()
-            .map(|rendition| representation(rendition, target_seconds))
-            .collect(),
-        ..AdaptationSet::default()
-    };
+    let (film, sound): (Vec<&Rendition>, Vec<&Rendition>) =
+        renditions.iter().partition(|rendition| rendition.is_seen());
+    let sets = [film, sound].into_iter().filter(|set| !set.is_empty());
+    let length = renditions.iter().map(length).max().unwrap_or_default();
     let mpd = MPD {
         xmlns: Some("urn:mpeg:dash:schema:mpd:2011".to_owned()),
         profiles: Some("urn:mpeg:dash:profile:isoff-live:2011".to_owned()),
@@ -41,7 +30,7 @@ pub fn manifest(renditions: &[Rendition], target_seconds: u64) -> Vec<u8> {
         periods: vec![Period {
             id: Some("0".to_owned()),
             start: Some(Duration::ZERO),
-            adaptations: vec![set],
+            adaptations: sets.map(|set| adaptation(&set, target_seconds)).collect(),
             ..Period::default()
         }],
         ..MPD::default()
@@ -49,13 +38,41 @@ pub fn manifest(renditions: &[Rendition], target_seconds: u64) -> Vec<u8> {
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{mpd}\n").into_bytes()
 }
 
+fn length(rendition: &Rendition) -> Samples {
+    let units = rendition.segments.iter().map(|segment| segment.length);
+    in_samples(units.sum(), rendition.timescale)
+}
+
+fn adaptation(renditions: &[&Rendition], target_seconds: u64) -> AdaptationSet {
+    let first = renditions.first();
+    let segments = first.map_or(&[][..], |first| &first.segments);
+    let timescale = first.map_or(0, |first| first.timescale);
+    let kind = match first.map(|first| first.presents) {
+        Some(Presents::Pictures(..)) => "video",
+        _ => "audio",
+    };
+    AdaptationSet {
+        contentType: Some(kind.to_owned()),
+        mimeType: Some(format!("{kind}/mp4")),
+        segmentAlignment: Some(true),
+        startWithSAP: Some(1),
+        audioSamplingRate: (kind == "audio").then(|| SAMPLE_RATE.to_string()),
+        SegmentTemplate: Some(template(segments, timescale)),
+        representations: renditions
+            .iter()
+            .map(|rendition| representation(rendition, target_seconds))
+            .collect(),
+        ..AdaptationSet::default()
+    }
+}
+
 /// Times are those of presentation: the edit list has taken the priming off, so the first
 /// segment begins at 0 and is shorter by it.
-fn template(segments: &[Weight]) -> SegmentTemplate {
+fn template(segments: &[Weight], timescale: u32) -> SegmentTemplate {
     let runs = segments.chunk_by(|one, next| one.length == next.length);
     let timeline = runs.enumerate().map(|(number, run)| S {
         t: (number == 0).then_some(0),
-        d: run.first().map_or(0, |segment| segment.length.0),
+        d: run.first().map_or(0, |segment| segment.length),
         r: i64::try_from(run.len())
             .ok()
             .map(|count| count - 1)
@@ -63,7 +80,7 @@ fn template(segments: &[Weight]) -> SegmentTemplate {
         ..S::default()
     });
     SegmentTemplate {
-        timescale: Some(SAMPLE_RATE),
+        timescale: Some(timescale.into()),
         startNumber: Some(1),
         initialization: Some(INITIALIZATION.to_owned()),
         media: Some(MEDIA.to_owned()),
@@ -75,20 +92,28 @@ fn template(segments: &[Weight]) -> SegmentTemplate {
 }
 
 fn representation(rendition: &Rendition, target_seconds: u64) -> Representation {
-    let channels = match rendition.channels {
-        Channels::Mono => "1",
-        Channels::Stereo => "2",
-    };
-    Representation {
+    let common = Representation {
         id: Some(rendition.rung.to_string()),
-        bandwidth: Some(peak(&rendition.segments, target_seconds)),
+        bandwidth: Some(rendition.peak(target_seconds)),
         codecs: Some(rendition.codec.clone()),
-        AudioChannelConfiguration: vec![AudioChannelConfiguration {
-            schemeIdUri: "urn:mpeg:dash:23003:3:audio_channel_configuration:2011".to_owned(),
-            value: Some(channels.to_owned()),
-            ..AudioChannelConfiguration::default()
-        }],
         ..Representation::default()
+    };
+    match rendition.presents {
+        Presents::Sound(channels) => Representation {
+            AudioChannelConfiguration: vec![AudioChannelConfiguration {
+                schemeIdUri: "urn:mpeg:dash:23003:3:audio_channel_configuration:2011".to_owned(),
+                value: Some(channels.count().to_string()),
+                ..AudioChannelConfiguration::default()
+            }],
+            ..common
+        },
+        Presents::Pictures(size, rate) => Representation {
+            width: Some(size.width.into()),
+            height: Some(size.height.into()),
+            frameRate: Some(rate.to_string()),
+            sar: Some("1:1".to_owned()),
+            ..common
+        },
     }
 }
 
@@ -100,18 +125,21 @@ fn duration(length: Samples) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ladder::frame_rate::FrameRate;
+    use crate::ladder::{Channels, Size};
     use proptest::prelude::*;
     use vessel_storage::path::{ObjectPath, Rung, SegmentKind};
 
     fn rendition(kbps: u32, lengths: &[u64]) -> Rendition {
-        let weight = |&samples| Weight {
+        let weight = |&length| Weight {
             bytes: 125 * u64::from(kbps),
-            length: Samples(samples),
+            length,
         };
         Rendition {
             rung: Rung::audio(kbps),
             codec: "mp4a.40.2".to_owned(),
-            channels: Channels::Stereo,
+            presents: Presents::Sound(Channels::Stereo),
+            timescale: 48_000,
             kind: SegmentKind::Fragment,
             segments: lengths.iter().map(weight).collect(),
         }
@@ -122,6 +150,26 @@ mod tests {
         let lengths = [286_720, 287_744, 287_744, 287_744, 33_536];
         let ladder = [64, 128].map(|kbps| rendition(kbps, &lengths));
         insta::assert_snapshot!(String::from_utf8(manifest(&ladder, 6)).unwrap());
+    }
+
+    #[test]
+    fn pictures_and_sound_are_sets_of_their_own() {
+        let sound = rendition(128, &[286_720, 287_744, 33_536]);
+        let size = Size {
+            width: 1280,
+            height: 720,
+        };
+        let film = Rendition {
+            rung: Rung::video(720),
+            codec: "avc1.64001f".to_owned(),
+            presents: Presents::Pictures(size, FrameRate::new(30_000, 1001)),
+            timescale: 30_000,
+            ..rendition(2800, &[180_180, 180_180, 3003])
+        };
+        insta::assert_snapshot!(
+            "film",
+            String::from_utf8(manifest(&[sound, film], 6)).unwrap()
+        );
     }
 
     #[test]

@@ -65,8 +65,8 @@ pub enum ReadError {
     /// A box is missing, or there is another number of them.
     #[error("{0} is missing or not alone")]
     Missing(&'static str),
-    /// Not the codec that was asked for.
-    #[error("a track of another codec than AAC")]
+    /// Not a codec that was asked for.
+    #[error("a track of another codec than AAC and H.264")]
     Codec,
     /// Samples beyond the end of the fragment.
     #[error("samples lie outside of the fragment")]
@@ -86,30 +86,39 @@ pub fn read_init(bytes: &Bytes) -> Result<Init, ReadError> {
     let [codec] = track.mdia.minf.stbl.stsd.codecs.as_slice() else {
         return Err(ReadError::Missing("stsd"));
     };
-    let Codec::Mp4a(mp4a) = codec else {
-        return Err(ReadError::Codec);
-    };
-    let config = &mp4a.esds.es_desc.dec_config;
-    let specific = config
-        .dec_specific
-        .as_ref()
-        .ok_or(ReadError::Missing("AudioSpecificConfig"))?;
     let edits = track
         .edts
         .iter()
         .flat_map(|edts| &edts.elst)
         .flat_map(|elst| &elst.entries);
     Ok(Init {
-        codec: format!(
-            "mp4a.{:x}.{}",
-            config.object_type_indication, specific.profile
-        ),
+        codec: codec_name(codec)?,
         timescale: track.mdia.mdhd.timescale,
         edits: edits
             .map(|edit| (edit.segment_duration, edit.media_time))
             .collect(),
         defaults: defaults(&moov),
     })
+}
+
+/// By RFC 6381 and, for H.264, ISO/IEC 14496-15 §E.2.
+fn codec_name(codec: &Codec) -> Result<String, ReadError> {
+    match codec {
+        Codec::Mp4a(mp4a) => {
+            let config = &mp4a.esds.es_desc.dec_config;
+            let specific = config.dec_specific.as_ref();
+            let specific = specific.ok_or(ReadError::Missing("AudioSpecificConfig"))?;
+            let kind = config.object_type_indication;
+            Ok(format!("mp4a.{kind:x}.{}", specific.profile))
+        }
+        Codec::Avc1(avc1) => Ok(format!(
+            "avc1.{:02x}{:02x}{:02x}",
+            avc1.avcc.avc_profile_indication,
+            avc1.avcc.profile_compatibility,
+            avc1.avcc.avc_level_indication
+        )),
+        _ => Err(ReadError::Codec),
+    }
 }
 
 fn defaults(moov: &Moov) -> Defaults {

@@ -4,4 +4,5 @@ pub mod cut;
 pub mod dash;
 pub mod fragment;
 pub mod hls;
+pub mod storyboard;
 pub mod transport;

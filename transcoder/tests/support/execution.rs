@@ -4,7 +4,9 @@ use super::media::ffmpeg_root;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tempfile::TempDir;
-use vessel_crds::encoding::{AudioLadder, Container, Encoding, Packaging};
+use vessel_crds::encoding::{
+    AudioLadder, Container, EncoderEffort, Encoding, Packaging, VideoLadder, VideoRung,
+};
 use vessel_crds::reason::FailureReason;
 use vessel_storage::manifest::{Manifest, ManifestRung};
 use vessel_storage::order::{Limits, Order, OrderedSource, SandboxMode};
@@ -176,6 +178,26 @@ pub fn encoding(bitrates_kbps: &[i32], container: Container) -> Encoding {
             ..Packaging::default()
         },
         ..Encoding::default()
+    }
+}
+
+/// The ladders of the profile `adaptive`, quickly encoded.
+pub fn adaptive() -> Encoding {
+    let rung = |height_pixels, bitrate_kbps, audio_bitrate_kbps| VideoRung {
+        height_pixels,
+        bitrate_kbps,
+        audio_bitrate_kbps,
+    };
+    Encoding {
+        video: Some(VideoLadder {
+            effort: EncoderEffort::Quick,
+            rungs: vec![
+                rung(360, 800, 64),
+                rung(720, 2800, 128),
+                rung(1080, 5000, 192),
+            ],
+        }),
+        ..encoding(&[64, 128, 192, 256], Container::FragmentedMp4)
     }
 }
 

@@ -12,4 +12,5 @@
 #![allow(missing_docs, reason = "the names of a test's fields say it")]
 pub mod bucket;
 pub mod execution;
+pub mod film;
 pub mod media;
