@@ -15,6 +15,7 @@ pub mod grant;
 pub mod ladder;
 pub mod length;
 pub mod package;
+pub mod poster;
 pub mod probe;
 pub mod progress;
 pub mod publish;

@@ -2,6 +2,7 @@
 use crate::ffmpeg::argv;
 use crate::ffmpeg::log::LengthSource;
 use crate::ffmpeg::process::{Ended, Invocation, Sandbox};
+use crate::ladder::MAX_PIXELS;
 use crate::ladder::frame_rate::FrameRate;
 use crate::stop::{Stop, failed, internal};
 use crate::tools::Tool;
@@ -298,6 +299,14 @@ fn judge(ended: &Ended) -> Result<(), Stop> {
             "the source is a picture, a playlist or another kind of file that Vessel does not \
              take: give it a recording (FLAC, WAV, MP3, AAC, Ogg, Matroska, MP4, …)",
         ));
+    }
+    let large = |line: &String| line.contains("exceeds specified max pixel count");
+    if !ended.status.success() && ended.log.errors.iter().any(large) {
+        let message = format!(
+            "the pictures are too large to decode: at most {MAX_PIXELS} pixels; {}",
+            ended.log.summary()
+        );
+        return Err(failed(FailureReason::LimitExceeded, message));
     }
     ended.source_fault("the source is no media file, or a broken one")
 }

@@ -40,11 +40,13 @@ pub struct Work<'a> {
     pub encoded: &'a Encoded,
     /// What the source turned out to be.
     pub media: &'a MediaFacts,
+    /// The picture that stands for the whole, if there is one.
+    pub poster: Option<Bytes>,
     /// Version of ffmpeg, as it says itself.
     pub ffmpeg_version: &'a str,
 }
 
-/// Uploads the playlists.
+/// Uploads the playlists and what goes with them.
 pub async fn playlists(work: &Work<'_>, uploader: &mut Uploader) -> Result<(), Stop> {
     let objects = work
         .playlists()
@@ -198,6 +200,12 @@ impl Work<'_> {
             let text = storyboard::index(video, self.encoded.length, self.encoded.sheets);
             objects.push(object(ObjectPath::Storyboard, ContentType::WebVtt, text));
         }
+        let poster = self.poster.clone();
+        objects.extend(poster.map(|bytes| Object {
+            path: ObjectPath::Poster,
+            content_type: ContentType::Jpeg,
+            bytes,
+        }));
         Ok(objects)
     }
 

@@ -7,7 +7,8 @@ use crate::gate::decode;
 use crate::grant::GrantClient;
 use crate::ladder::{self, Plan};
 use crate::length::Samples;
-use crate::probe::{self, Probe};
+use crate::poster;
+use crate::probe;
 use crate::progress::Board;
 use crate::publish::{self, Work};
 use crate::settings::Settings;
@@ -166,7 +167,16 @@ impl Execution {
         let media = self.findings.complete(&encoded);
 
         self.begin(Stage::Upload);
-        let work = self.work(&source, &plan, &encoded, &media, &probe);
+        let poster = poster::make(&self.sandbox, &source.path, &probe, &plan, &encoded).await?;
+        let work = Work {
+            settings: &self.settings,
+            source: &source,
+            plan: &plan,
+            encoded: &encoded,
+            media: &media,
+            poster,
+            ffmpeg_version: &probe.ffmpeg_version,
+        };
         publish::playlists(&work, &mut uploader).await?;
 
         self.begin(Stage::Verify);
@@ -180,24 +190,6 @@ impl Execution {
     fn begin(&self, stage: Stage) {
         self.meter.begin(stage);
         self.board.begin(stage);
-    }
-
-    fn work<'a>(
-        &'a self,
-        source: &'a Source,
-        plan: &'a Plan,
-        encoded: &'a encode::Encoded,
-        media: &'a MediaFacts,
-        probe: &'a Probe,
-    ) -> Work<'a> {
-        Work {
-            settings: &self.settings,
-            source,
-            plan,
-            encoded,
-            media,
-            ffmpeg_version: &probe.ffmpeg_version,
-        }
     }
 
     /// Encodes and uploads at once: segments leave while the next ones are made.

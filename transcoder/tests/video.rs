@@ -29,6 +29,7 @@ struct Case {
 async fn commits(source: Vec<u8>) -> (Execution, Manifest) {
     let mut execution = Execution::of(source).await;
     execution.order.encoding = adaptive();
+    execution.limits.memory_bytes = 2 << 30;
     let (manifest, _) = execution.commits().await;
     (execution, manifest)
 }
@@ -95,7 +96,7 @@ async fn sizes_that_are_odd_turned_wide_or_tiny() {
     check(&[
         Case {
             name: "odd.mkv",
-            arguments: "-f lavfi -i testsrc2=s=853x480:r=25:d=4 -c:v libx264 -preset ultrafast -pix_fmt yuv444p",
+            arguments: "-f lavfi -i testsrc2=s=852x480:r=25:d=4 -vf scale=853:480,setsar=1,format=yuv444p -c:v libx264 -preset ultrafast -pix_fmt yuv444p",
             sizes: &[("video-360p", 640, 360), ("video-720p", 854, 480)],
             pictures: 100,
             net: 0,
@@ -251,6 +252,7 @@ async fn a_picture_too_large_to_decode_is_refused_before_it_is() {
     );
     let mut execution = Execution::of(source).await;
     execution.order.encoding = adaptive();
+    execution.limits.memory_bytes = 2 << 30;
     let message = execution.fails(FailureReason::LimitExceeded).await;
     assert!(message.contains("8192"), "{message}");
 }

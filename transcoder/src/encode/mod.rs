@@ -4,11 +4,12 @@
 //! them for upload while the encoder runs.
 pub mod rung;
 mod sound;
-mod stills;
+pub mod storyboard;
 
 use crate::encode::rung::{EncodedRung, RungReader, Surroundings};
 use crate::encode::sound::Sound;
-use crate::ffmpeg::argv::{self, Stills};
+use crate::encode::storyboard::Tiler;
+use crate::ffmpeg::argv;
 use crate::ffmpeg::process::{Ended, Invocation, Running, Sandbox};
 use crate::gate::{self, RungLength};
 use crate::ladder::Plan;
@@ -46,42 +47,24 @@ pub struct Encoded {
     pub length: Samples,
     /// Packets of the source that could not be decoded.
     pub decode_errors: u64,
-    /// Whether there is a poster.
-    pub poster: Poster,
     /// Sheets of the storyboard.
     pub sheets: u32,
     /// Command lines that ran, program first.
     pub commands: Vec<Vec<String>>,
 }
 
-/// Whether there is a picture that stands for the whole.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Poster {
-    /// There is one.
-    Made,
-    /// There is none.
-    Absent,
-}
-
 /// Our ends of the encoder's pipes.
 #[derive(Debug)]
 struct Pipes {
     samples: Option<pipe::Sender>,
-    outputs: Outputs,
-}
-
-/// The reading ends of the encoder's outputs.
-#[derive(Debug)]
-struct Outputs {
     rungs: Vec<pipe::Receiver>,
-    stills: Vec<pipe::Receiver>,
 }
 
 /// What came out of the encoder, before the gate.
 #[derive(Debug)]
 struct Read<'a> {
     rungs: Vec<RungReader<'a>>,
-    stills: Vec<u32>,
+    sheets: u32,
 }
 
 /// Encodes the ladders. The queue is closed when this returns.
@@ -99,10 +82,10 @@ pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded
     };
     // What is wrong with the sound ends the work on the pictures. An output that is irregular
     // is told only after what the encoder says.
-    let outputs = async { Ok(read(encoder, pipes.outputs, &queue).await) };
+    let outputs = async { Ok(read(encoder, pipes.rungs, &queue).await) };
     let (heard, read) = tokio::try_join!(heard, outputs)?;
     let ended = encoding.end().await?;
-    let (rungs, stills) = encoded(encoder.plan, &ended, read)?;
+    let (rungs, sheets) = encoded(encoder.plan, &ended, read)?;
     let sent = heard.as_ref().map(|heard| heard.sent);
     if sent == Some(None) {
         return Err(gate::verification("the encoder ended before the sound did"));
@@ -117,11 +100,7 @@ pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded
         length: sent.max(film.map(|film| film.made)).unwrap_or_default(),
         decode_errors: heard.as_ref().map_or(0, |heard| heard.decode_errors)
             + film.map_or(0, |film| film.decode_errors),
-        poster: match stills.first() {
-            Some(1..) => Poster::Made,
-            _ => Poster::Absent,
-        },
-        sheets: stills.get(1).copied().unwrap_or(0),
+        sheets,
         commands: decoding.chain([arguments]).map(program_first).collect(),
         rungs,
     })
@@ -134,7 +113,7 @@ fn encoded(
     plan: &Plan,
     ended: &Ended,
     read: Result<Read<'_>, Stop>,
-) -> Result<(Vec<EncodedRung>, Vec<u32>), Stop> {
+) -> Result<(Vec<EncodedRung>, u32), Stop> {
     ended.surroundings()?;
     let read = read?;
     if plan.video.is_some() {
@@ -142,7 +121,7 @@ fn encoded(
     }
     gate::encoded(ended)?;
     let rungs: Result<_, Stop> = read.rungs.into_iter().map(RungReader::finish).collect();
-    Ok((rungs?, read.stills))
+    Ok((rungs?, read.sheets))
 }
 
 /// What was made of the pictures.
@@ -197,36 +176,30 @@ fn start(encoder: &Encoder<'_>, arguments: &[String]) -> Result<(Running, Pipes)
     let failed = |error: std::io::Error| internal("a pipe of the encoder", &error);
     let (samples, samples_in) = pipe::pipe().map_err(failed)?;
     let mut extra = vec![samples_in.into_blocking_fd().map_err(failed)?];
-    let mut outputs = |count: usize| -> Result<Vec<pipe::Receiver>, Stop> {
-        (0..count)
-            .map(|_| {
-                let (sender, receiver) = pipe::pipe().map_err(failed)?;
-                extra.push(sender.into_blocking_fd().map_err(failed)?);
-                Ok(receiver)
-            })
-            .collect()
-    };
-    let film = encoder.plan.video.as_ref();
-    let rungs = outputs(encoder.plan.rungs().len())?;
-    let stills = outputs(film.map_or(0, |_| Stills::ALL.len()))?;
+    let mut rungs = Vec::new();
+    for _ in encoder.plan.rungs() {
+        let (sender, receiver) = pipe::pipe().map_err(failed)?;
+        extra.push(sender.into_blocking_fd().map_err(failed)?);
+        rungs.push(receiver);
+    }
     let mut running = encoder.sandbox.start(Invocation {
         tool: Tool::Ffmpeg,
         arguments,
-        reads: film.map(|_| encoder.source),
+        reads: encoder.plan.video.as_ref().map(|_| encoder.source),
         extra,
     })?;
     drop((running.stdin.take(), running.stdout.take()));
     let pipes = Pipes {
         samples: encoder.plan.audio.as_ref().map(|_| samples),
-        outputs: Outputs { rungs, stills },
+        rungs,
     };
     Ok((running, pipes))
 }
 
-/// Reads every output to its end, all at once.
+/// Reads every rung to its end, all at once; the lowest one that is seen gives the storyboard.
 async fn read<'a>(
     encoder: &'a Encoder<'_>,
-    outputs: Outputs,
+    pipes: Vec<pipe::Receiver>,
     queue: &'a UploadQueue,
 ) -> Result<Read<'a>, Stop> {
     let around = Surroundings {
@@ -235,12 +208,23 @@ async fn read<'a>(
         queue,
         board: encoder.board,
     };
-    let rungs = encoder.plan.rungs().into_iter().zip(outputs.rungs);
-    let rungs = rungs.map(|(rung, pipe)| RungReader::new(rung, around).read(pipe));
-    let stills = Stills::ALL.into_iter().zip(outputs.stills);
-    let stills = stills.map(|(kind, pipe)| stills::read(kind, pipe, queue));
-    let (rungs, stills) = tokio::try_join!(try_join_all(rungs), try_join_all(stills))?;
-    Ok(Read { rungs, stills })
+    let tiler = encoder.plan.video.as_ref();
+    let tiler = tiler.map(|video| Tiler::start(encoder.sandbox, &video.storyboard));
+    let (tiler, mut copy) = tiler.transpose()?.unzip();
+    let rungs = encoder.plan.rungs().into_iter().zip(pipes);
+    let rungs = rungs.map(|(rung, pipe)| {
+        let copy = copy.take_if(|_| rung.is_seen()).unwrap_or_default();
+        RungReader::new(rung, around, copy).read(pipe)
+    });
+    let rungs = try_join_all(rungs.collect::<Vec<_>>());
+    let sheets = async {
+        match tiler {
+            Some(tiler) => tiler.run(queue).await,
+            None => Ok(0),
+        }
+    };
+    let (rungs, sheets) = tokio::try_join!(rungs, sheets)?;
+    Ok(Read { rungs, sheets })
 }
 
 #[cfg(test)]
@@ -272,7 +256,7 @@ mod tests {
         let plan = song(Channels::Stereo, &[64]);
         let nothing = Ok(Read {
             rungs: Vec::new(),
-            stills: Vec::new(),
+            sheets: 0,
         });
         let irregular = || Err(gate::verification("audio-64k: a fragment is late"));
         for code in [0, 224] {

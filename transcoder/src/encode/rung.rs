@@ -1,4 +1,5 @@
 //! One rung while it comes out of the encoder: cut, checked, packaged, queued.
+use crate::encode::storyboard::Copy;
 use crate::gate::keep::Keep;
 use crate::gate::timeline::Timeline;
 use crate::gate::{self, RungLength};
@@ -54,6 +55,7 @@ pub struct Surroundings<'a> {
 pub struct RungReader<'a> {
     planned: PlannedRung,
     around: Surroundings<'a>,
+    copy: Copy,
     cutter: Cutter,
     begun: Option<Begun>,
 }
@@ -90,11 +92,12 @@ enum Packager {
 }
 
 impl<'a> RungReader<'a> {
-    /// A reader of one rung of the plan.
-    pub fn new(planned: PlannedRung, around: Surroundings<'a>) -> Self {
+    /// A reader of one rung of the plan, with somebody who gets a copy of it.
+    pub fn new(planned: PlannedRung, around: Surroundings<'a>, copy: Copy) -> Self {
         Self {
             planned,
             around,
+            copy,
             cutter: Cutter::default(),
             begun: None,
         }
@@ -116,6 +119,7 @@ impl<'a> RungReader<'a> {
                 self.take(piece).await?;
             }
             if read == 0 {
+                self.copy = Copy::default();
                 self.cut().await?;
                 return Ok(self);
             }
@@ -123,6 +127,8 @@ impl<'a> RungReader<'a> {
     }
 
     async fn take(&mut self, piece: Piece) -> Result<(), Stop> {
+        let (Piece::Init(bytes) | Piece::Fragment(bytes)) = &piece;
+        self.copy.send(bytes).await;
         match piece {
             Piece::Init(bytes) => self.begin(bytes).await,
             Piece::Fragment(bytes) => self.continue_with(bytes).await,

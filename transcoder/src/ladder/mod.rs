@@ -67,6 +67,13 @@ pub enum Presents {
     Pictures(Size, FrameRate),
 }
 
+impl PlannedRung {
+    /// Whether it is seen rather than heard.
+    pub const fn is_seen(&self) -> bool {
+        matches!(self.presents, Presents::Pictures(..))
+    }
+}
+
 impl Descriptions {
     /// DASH describes movie fragments alone: of transport streams there is HLS, whatever was
     /// asked for.

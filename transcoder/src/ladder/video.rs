@@ -57,8 +57,8 @@ pub struct Size {
 /// Sheets of small pictures at equal distances.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Storyboard {
-    /// Pictures of the video from one tile to the next.
-    pub step_pictures: u64,
+    /// Groups of pictures from one tile to the next: only their first pictures are decoded.
+    pub step_groups: u64,
     /// Size of a tile.
     pub tile: Size,
     /// Tiles of a row.
@@ -121,7 +121,7 @@ pub fn plan(
         transfer: picture.transfer,
         hold_millis: 0,
         effort: ladder.effort,
-        storyboard: storyboard(source, rate, track.length.millis()),
+        storyboard: storyboard(source, group_seconds, track.length.millis()),
         rungs: rungs(&ladder.rungs, source),
     })
 }
@@ -228,18 +228,23 @@ const TILES: u64 = 100;
 /// Most tiles of a row, and rows of a sheet.
 const GRID: u64 = 10;
 
-fn storyboard(source: Size, rate: FrameRate, declared_millis: Option<u64>) -> Storyboard {
+fn storyboard(source: Size, group_seconds: f64, declared_millis: Option<u64>) -> Storyboard {
     let seconds = declared_millis.map_or(*STEP_SECONDS.end() * TILES, |millis| millis / 1000);
     let step = (seconds / TILES).clamp(*STEP_SECONDS.start(), *STEP_SECONDS.end());
     let tiles = (seconds / step + 1).min(GRID * GRID);
     let columns = tiles.min(GRID);
     let rows = tiles.div_ceil(columns);
     let (tile, _) = source.within(TILE);
-    #[expect(clippy::cast_precision_loss, reason = "at most 10 seconds")]
-    let step_pictures = rate.pictures(step as f64);
     let side = |count: u64| u32::try_from(count).unwrap_or(1);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a handful"
+    )]
+    let step_groups = (step as f64 / group_seconds).round().max(1.0) as u64;
     Storyboard {
-        step_pictures,
+        step_groups,
         tile,
         columns: side(columns),
         rows: side(rows),
@@ -391,14 +396,14 @@ mod tests {
             height: 1080,
         };
         let of = |millis| {
-            let board = storyboard(source, FrameRate::new(25, 1), millis);
-            (board.step_pictures, board.columns, board.rows)
+            let board = storyboard(source, 2.0, millis);
+            (board.step_groups, board.columns, board.rows)
         };
-        assert_eq!(of(Some(4_000)), (50, 3, 1));
-        assert_eq!(of(Some(60_000)), (50, 10, 4));
-        assert_eq!(of(Some(600_000)), (150, 10, 10));
-        assert_eq!(of(Some(7_200_000)), (250, 10, 10));
-        assert_eq!(of(None), (250, 10, 10));
+        assert_eq!(of(Some(4_000)), (1, 3, 1));
+        assert_eq!(of(Some(60_000)), (1, 10, 4));
+        assert_eq!(of(Some(600_000)), (3, 10, 10));
+        assert_eq!(of(Some(7_200_000)), (5, 10, 10));
+        assert_eq!(of(None), (5, 10, 10));
     }
 
     proptest! {

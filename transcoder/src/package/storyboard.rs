@@ -8,7 +8,7 @@ use vessel_storage::path::ObjectPath;
 pub fn index(plan: &VideoPlan, length: Samples, sheets: u32) -> Vec<u8> {
     let board = plan.storyboard;
     let step = in_samples(
-        board.step_pictures * plan.rate.picture_units(),
+        board.step_groups * plan.group_pictures * plan.rate.picture_units(),
         plan.rate.timescale(),
     );
     let tiles = u64::from(board.columns * board.rows) * u64::from(sheets);

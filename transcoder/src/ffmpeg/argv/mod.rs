@@ -2,7 +2,7 @@
 mod video;
 
 use super::process::FIRST_EXTRA;
-use crate::ladder::{AudioPlan, Channels, Limiter, Plan};
+use crate::ladder::{AudioPlan, Channels, Limiter, Plan, Storyboard, VideoPlan};
 use crate::length::SAMPLE_RATE;
 
 /// Demuxers that a source may ask for, by ffmpeg's names. Playlists, pictures and everything
@@ -56,23 +56,9 @@ pub fn decode(plan: &AudioPlan, source: &str, threads: usize) -> Vec<String> {
 /// Where the encoding ffmpeg reads the samples.
 pub const PCM_DESCRIPTOR: i32 = FIRST_EXTRA;
 
-/// What goes with a video besides its rungs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stills {
-    /// One picture that stands for the whole.
-    Poster,
-    /// Sheets of small pictures.
-    Storyboard,
-}
-
-impl Stills {
-    /// Both, in the order of their outputs.
-    pub const ALL: [Self; 2] = [Self::Poster, Self::Storyboard];
-}
-
 /// The encoding ffmpeg: both ladders at once, one fragmented MP4 a rung. Sound comes as samples
 /// on [`PCM_DESCRIPTOR`], pictures come from the source. The rungs go out on the descriptors
-/// behind that, in the plan's order, then the stills.
+/// behind that, in the plan's order.
 pub fn encode(plan: &Plan, source: &str, threads: usize) -> Vec<String> {
     let mut argv = common();
     argv.extend(film_input(plan, source, threads));
@@ -86,7 +72,6 @@ pub fn encode(plan: &Plan, source: &str, threads: usize) -> Vec<String> {
     if let Some(film) = &plan.video {
         let rungs = film.rungs.iter().enumerate();
         outputs.extend(rungs.map(|(index, rung)| video::rung(film, index, rung, threads)));
-        outputs.extend(Stills::ALL.map(video::stills));
     }
     for (output, descriptor) in outputs.into_iter().zip(PCM_DESCRIPTOR + 1..) {
         argv.extend(output);
@@ -156,6 +141,27 @@ pub fn check(format: &str, inputs: usize) -> Vec<String> {
     argv
 }
 
+/// The storyboard of the rung that comes on stdin: its sheets on stdout, each a fragment.
+pub fn storyboard(board: &Storyboard) -> Vec<String> {
+    let mut argv = first_pictures();
+    argv.extend(["-vf".to_owned(), video::board(board)]);
+    argv.extend(jpeg());
+    argv.extend(strings(&[
+        "-movflags",
+        "+empty_moov+default_base_moof+frag_every_frame",
+    ]));
+    argv.extend(strings(&["-flush_packets", "1", "-f", "mp4", "pipe:1"]));
+    argv
+}
+
+/// The poster of a film, from pieces of a rung on stdin: one JPEG on stdout.
+pub fn poster(plan: &VideoPlan) -> Vec<String> {
+    let mut argv = first_pictures();
+    argv.extend(["-vf".to_owned(), video::poster(plan)]);
+    argv.extend(one_jpeg());
+    argv
+}
+
 /// The cover art of a recording: one JPEG on stdout.
 pub fn cover(source: &str, track_index: usize) -> Vec<String> {
     let mut argv = common();
@@ -164,18 +170,37 @@ pub fn cover(source: &str, track_index: usize) -> Vec<String> {
     argv.push(format!("file:{source}"));
     argv.extend(["-map".to_owned(), format!("0:{track_index}")]);
     argv.extend(["-vf".to_owned(), video::COVER.to_owned()]);
+    argv.extend(one_jpeg());
+    argv
+}
+
+/// What we have encoded, on stdin, of which those pictures are decoded that need no others.
+fn first_pictures() -> Vec<String> {
+    let mut argv = common();
+    argv.extend(input_guards("pipe", "mov"));
     argv.extend(strings(&[
-        "-frames:v",
+        "-threads",
         "1",
-        "-c:v",
-        "mjpeg",
-        "-q:v",
-        "3",
-        "-pix_fmt",
-        "yuvj420p",
+        "-skip_frame",
+        "nokey",
+        "-i",
+        "pipe:0",
     ]));
-    argv.extend(without_metadata());
+    argv.extend(strings(&["-map", "0:0"]));
+    argv
+}
+
+fn one_jpeg() -> Vec<String> {
+    let mut argv = strings(&["-frames:v", "1"]);
+    argv.extend(jpeg());
     argv.extend(strings(&["-f", "image2pipe", "pipe:1"]));
+    argv
+}
+
+fn jpeg() -> Vec<String> {
+    let mut argv = strings(&["-c:v", "mjpeg", "-q:v", "4", "-pix_fmt", "yuvj420p"]);
+    argv.extend(strings(&["-fps_mode", "passthrough", "-threads", "1"]));
+    argv.extend(without_metadata());
     argv
 }
 
@@ -262,6 +287,9 @@ mod tests {
         insta::assert_snapshot!("encode_film", encode(&film, source, 2).join(" "));
         insta::assert_snapshot!("check", check("mov", 2).join(" "));
         insta::assert_snapshot!("cover", cover(source, 1).join(" "));
+        let film = film.video.unwrap();
+        insta::assert_snapshot!("poster", poster(&film).join(" "));
+        insta::assert_snapshot!("storyboard", storyboard(&film.storyboard).join(" "));
     }
 
     #[test]

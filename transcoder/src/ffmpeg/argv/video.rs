@@ -1,6 +1,6 @@
 //! Filters and outputs of the pictures.
-use super::{FRAGMENTS, Stills, strings, without_metadata};
-use crate::ladder::{Size, VideoPlan, VideoRungPlan};
+use super::{FRAGMENTS, strings, without_metadata};
+use crate::ladder::{Size, Storyboard, VideoPlan, VideoRungPlan};
 use crate::probe::Transfer;
 use vessel_crds::encoding::EncoderEffort;
 
@@ -9,39 +9,34 @@ const POSTER: Size = Size {
     width: 1280,
     height: 1280,
 };
-/// Seconds at the beginning of which the most typical picture becomes the poster: one that is
-/// black or blurred seldom is.
-const POSTER_SECONDS: u32 = 20;
+/// Of how many pictures a poster is chosen: more than there are first pictures of groups in
+/// what is kept of a rung.
+const POSTER_CHOICE: u32 = 100;
 /// Cover art is shown at this size at most.
 pub(super) const COVER: &str = "scale='min(1000,iw)':'min(1000,ih)':force_original_aspect_ratio=decrease:flags=bicubic:out_range=pc,setsar=1";
 /// What an ordinary screen shows, ITU-R BT.709.
 const STANDARD: &str = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709";
 
-/// The filters from the source's track to the rungs `[v0]`, `[v1]`, …, the poster `[poster]` and
-/// the storyboard `[board]`.
+/// The filters from the source's track to the rungs `[v0]`, `[v1]`, …
+///
+/// Each branch gives a picture for each that comes in: ffmpeg holds in memory what the others
+/// have made while it waits for the slowest one.
 pub(super) fn filters(plan: &VideoPlan) -> String {
     let top = plan.top();
     let mut graph = format!(
-        "[0:{}]bwdif=mode=send_frame:deint=interlaced,fps={}:start_time=0,{}{},setsar=1,{STANDARD}",
+        "[0:{}]bwdif=mode=send_frame:deint=interlaced,fps={}:start_time=0,{}{},setsar=1,{STANDARD},split={}",
         plan.track_index,
         plan.rate,
         hold(plan),
         to_standard(plan.transfer, top),
+        plan.rungs.len(),
     );
-    let branches = plan.rungs.len() + 2;
-    graph.push_str(&format!(",split={branches}"));
     for index in 0..plan.rungs.len() {
         graph.push_str(&format!("[s{index}]"));
     }
-    graph.push_str("[p][b]");
     for (index, rung) in plan.rungs.iter().enumerate() {
         graph.push_str(&format!(";[s{index}]{}[v{index}]", scaled(rung.size, top)));
     }
-    graph.push_str(&format!(
-        ";[p]{}[poster];[b]{}[board]",
-        poster(plan),
-        board(plan)
-    ));
     graph
 }
 
@@ -79,24 +74,6 @@ fn scaled(size: Size, top: Size) -> String {
     format!(
         "scale={}:{}:flags=bicubic,setsar=1",
         size.width, size.height
-    )
-}
-
-/// Of one picture a second, the most typical one.
-fn poster(plan: &VideoPlan) -> String {
-    let second = plan.rate.pictures(1.0);
-    let Size { width, height } = plan.top().within(POSTER).0;
-    format!(
-        "framestep={second},scale={width}:{height}:flags=bicubic:out_range=pc,\
-         thumbnail={POSTER_SECONDS}"
-    )
-}
-
-fn board(plan: &VideoPlan) -> String {
-    let board = plan.storyboard;
-    format!(
-        "framestep={},scale={}:{}:flags=bicubic:out_range=pc,tile={}x{}",
-        board.step_pictures, board.tile.width, board.tile.height, board.columns, board.rows
     )
 }
 
@@ -142,21 +119,17 @@ pub(super) fn rung(
     argv
 }
 
-/// An output of still pictures: JPEGs, each in a fragment of its own.
-pub(super) fn stills(kind: Stills) -> Vec<String> {
-    let mut argv = match kind {
-        Stills::Poster => strings(&["-map", "[poster]", "-frames:v", "1"]),
-        Stills::Storyboard => strings(&["-map", "[board]"]),
-    };
-    argv.extend(strings(&[
-        "-c:v", "mjpeg", "-q:v", "4", "-pix_fmt", "yuvj420p",
-    ]));
-    argv.extend(strings(&["-fps_mode", "passthrough", "-threads", "1"]));
-    argv.extend(without_metadata());
-    argv.extend(strings(&[
-        "-movflags",
-        "+empty_moov+default_base_moof+frag_every_frame+skip_trailer",
-    ]));
-    argv.extend(strings(&["-flush_packets", "1"]));
-    argv
+/// How a poster is made of pictures from all over the film: the most typical one of them, for
+/// one that is black or blurred seldom is.
+pub(super) fn poster(plan: &VideoPlan) -> String {
+    let Size { width, height } = plan.top().within(POSTER).0;
+    format!("scale={width}:{height}:flags=bicubic:out_range=pc,thumbnail={POSTER_CHOICE}")
+}
+
+/// How a storyboard is made of the first pictures of all groups.
+pub(super) fn board(board: &Storyboard) -> String {
+    format!(
+        "framestep={},scale={}:{}:flags=bicubic:out_range=pc,tile={}x{}",
+        board.step_groups, board.tile.width, board.tile.height, board.columns, board.rows
+    )
 }
