@@ -61,6 +61,7 @@ pub enum EncoderEffort {
 }
 
 impl EncoderEffort {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

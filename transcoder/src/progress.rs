@@ -23,16 +23,18 @@ struct State {
     total: Option<Samples>,
 }
 
-impl Board {
+impl Default for Board {
     /// At the beginning.
-    pub const fn new() -> Self {
+    fn default() -> Self {
         Self(Mutex::new(State {
             stage: Stage::Fetch,
             done: Samples(0),
             total: None,
         }))
     }
+}
 
+impl Board {
     /// A stage begins.
     pub fn begin(&self, stage: Stage) {
         self.change(|state| state.stage = stage);
@@ -133,7 +135,7 @@ mod tests {
 
     #[test]
     fn without_a_length_there_is_no_percent() {
-        let board = Board::new();
+        let board = Board::default();
         board.reach(Samples(48_000));
         let progress = board.progress();
         assert_eq!((progress.percent, progress.media_millis), (None, 1000));

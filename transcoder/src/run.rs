@@ -96,7 +96,7 @@ fn begin(meter: &Arc<Meter>) -> Result<(tokio::runtime::Runtime, Execution), Sto
         store: Store::new(settings.store_ca.as_deref(), Arc::clone(meter))?,
         sandbox: Sandbox::new(settings.tools.clone(), &settings.limits),
         meter: Arc::clone(meter),
-        board: Board::new(),
+        board: Board::default(),
         findings: Findings::default(),
         settings,
     };

@@ -318,6 +318,6 @@ impl VideoPlan {
 }
 
 #[cfg(test)]
-pub mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;

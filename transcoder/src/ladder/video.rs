@@ -283,6 +283,9 @@ mod tests {
         heights.iter().map(rung).collect()
     }
 
+    /// A source, and the name, width and height of each rung.
+    type Case = (ProbedPicture, &'static [(&'static str, u32, u32)]);
+
     fn sizes(picture: &ProbedPicture) -> Vec<(String, u32, u32)> {
         let made = rungs(&ladder(&[360, 720, 1080]), displayed(picture).unwrap());
         made.iter()
@@ -300,7 +303,7 @@ mod tests {
             pixel_aspect: (16, 11),
             ..picture(720, 576)
         };
-        let cases: [(ProbedPicture, &[(&str, u32, u32)]); 9] = [
+        let cases: [Case; 9] = [
             (
                 picture(1920, 1080),
                 &[

@@ -13,14 +13,14 @@ pub fn index(plan: &VideoPlan, length: Samples, sheets: u32) -> Vec<u8> {
     );
     let tiles = u64::from(board.columns * board.rows) * u64::from(sheets);
     let tiles = length.0.div_ceil(step.0.max(1)).min(tiles);
-    let mut text = "WEBVTT\n".to_owned();
-    for number in 0..tiles {
+    let cues = (0..tiles).map(|number| {
         let begin = Samples(number * step.0);
         let end = Samples((begin.0 + step.0).min(length.0));
         let (begin, end) = (clock(begin), clock(end));
-        text.push_str(&format!("\n{begin} --> {end}\n{}\n", tile(board, number)));
-    }
-    text.into_bytes()
+        format!("\n{begin} --> {end}\n{}\n", tile(board, number))
+    });
+    let head = std::iter::once("WEBVTT\n".to_owned());
+    head.chain(cues).collect::<String>().into_bytes()
 }
 
 fn tile(board: Storyboard, number: u64) -> String {

@@ -23,21 +23,25 @@ const STANDARD: &str = "setparams=range=tv:color_primaries=bt709:color_trc=bt709
 /// have made while it waits for the slowest one.
 pub(super) fn filters(plan: &VideoPlan) -> String {
     let top = plan.top();
-    let mut graph = format!(
-        "[0:{}]bwdif=mode=send_frame:deint=interlaced,fps={}:start_time=0,{}{},setsar=1,{STANDARD},split={}",
+    let branches: Vec<String> = (0..plan.rungs.len())
+        .map(|index| format!("[s{index}]"))
+        .collect();
+    let source = format!(
+        "[0:{}]bwdif=mode=send_frame:deint=interlaced,fps={}:start_time=0,{}{},setsar=1,{STANDARD},split={}{}",
         plan.track_index,
         plan.rate,
         hold(plan),
         to_standard(plan.transfer, top),
         plan.rungs.len(),
+        branches.concat(),
     );
-    for index in 0..plan.rungs.len() {
-        graph.push_str(&format!("[s{index}]"));
-    }
-    for (index, rung) in plan.rungs.iter().enumerate() {
-        graph.push_str(&format!(";[s{index}]{}[v{index}]", scaled(rung.size, top)));
-    }
-    graph
+    let rungs = plan.rungs.iter().enumerate();
+    let rungs =
+        rungs.map(|(index, rung)| format!("[s{index}]{}[v{index}]", scaled(rung.size, top)));
+    std::iter::once(source)
+        .chain(rungs)
+        .collect::<Vec<_>>()
+        .join(";")
 }
 
 /// The last picture stands still until the sound ends.
