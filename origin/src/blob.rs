@@ -2,11 +2,14 @@
 //! once: the first one's wait for the bucket is everybody's only wait.
 use crate::upstream::Fault;
 use bytes::{Bytes, BytesMut};
-use futures::stream::{BoxStream, Stream, StreamExt};
+use futures::stream::{BoxStream, StreamExt};
 use headers::ETag;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
+
+/// Most bytes that a viewer gets at a time: so much of an object is his own.
+pub const PIECE: u64 = 64 << 10;
 
 /// An object in memory, whole or arriving.
 pub struct Blob {
@@ -27,6 +30,9 @@ struct Progress {
     arrived: u64,
     broken: Option<Fault>,
 }
+
+/// One who reads a blob; holds nothing of it.
+pub struct Reader(watch::Receiver<Progress>);
 
 /// How a blob was filled.
 #[derive(Debug, Eq, PartialEq)]
@@ -66,30 +72,34 @@ impl Blob {
         self.etag.as_ref()
     }
 
-    /// The bytes of `range`, if the object has arrived.
-    pub fn ready(&self, range: Range<u64>) -> Option<Bytes> {
-        self.whole.get().map(|whole| slice(whole, range))
+    /// The beginning of `range`, if it has arrived. A copy: what a viewer has not taken yet
+    /// does not keep the whole object in memory.
+    pub fn copy(&self, range: &Range<u64>) -> Option<Bytes> {
+        let range = range.start..range.end.min(range.start.saturating_add(PIECE));
+        let arrived = match self.whole.get() {
+            Some(whole) => Some(slice(whole, range.clone())),
+            None => self.chunk(&range),
+        };
+        arrived.map(|bytes| Bytes::copy_from_slice(&bytes))
     }
 
-    /// The bytes of `range` as they arrive.
-    pub fn read(
-        self: Arc<Self>,
-        range: Range<u64>,
-    ) -> impl Stream<Item = Result<Bytes, Fault>> + Send {
-        futures::stream::try_unfold((self, range), |(blob, left)| async move {
-            if left.is_empty() {
-                return Ok(None);
-            }
-            let bytes = blob.piece(left.clone()).await?;
-            let rest = left.start + bytes.len() as u64..left.end;
-            Ok(Some((bytes, (blob, rest))))
-        })
+    /// One who reads it. As long as there is one, [`Self::left`] waits.
+    pub fn reader(&self) -> Reader {
+        Reader(self.progress.subscribe())
+    }
+
+    /// Ends when nobody reads it.
+    pub async fn left(&self) {
+        self.progress.closed().await;
     }
 
     /// Takes what the bucket sends, to the end.
     pub async fn fill(&self, mut body: BoxStream<'static, Result<Bytes, Fault>>) -> Filled {
         let mut arrived = 0;
-        while let Some(chunk) = body.next().await {
+        // One that is longer than it said takes more room than it was given.
+        while arrived <= self.length
+            && let Some(chunk) = body.next().await
+        {
             match chunk {
                 Ok(bytes) => arrived = self.put(arrived, bytes),
                 Err(fault) => return self.break_off(fault),
@@ -104,14 +114,14 @@ impl Blob {
         }
     }
 
-    /// At least one byte of `range`, and what has arrived behind it.
-    async fn piece(&self, range: Range<u64>) -> Result<Bytes, Fault> {
-        let mut progress = self.progress.subscribe();
+    /// At least one byte of `range`, which is not empty, and what has arrived behind it.
+    pub async fn piece(&self, range: Range<u64>, reader: &mut Reader) -> Result<Bytes, Fault> {
         loop {
-            if let Some(bytes) = self.ready(range.clone()).or_else(|| self.chunk(&range)) {
+            if let Some(bytes) = self.copy(&range) {
                 return Ok(bytes);
             }
-            let seen = progress
+            let seen = reader
+                .0
                 .wait_for(|p| p.arrived > range.start || p.broken.is_some())
                 .await
                 .map_err(|_| Fault::Unavailable("the transfer was given up".to_owned()))?;
@@ -171,13 +181,19 @@ fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::TryStreamExt;
+    use futures::FutureExt;
     use futures::channel::mpsc;
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     async fn collect(blob: &Arc<Blob>, range: Range<u64>) -> Result<Vec<u8>, Fault> {
-        let chunks: Vec<Bytes> = Arc::clone(blob).read(range).try_collect().await?;
-        Ok(chunks.concat())
+        let (mut at, mut read, mut reader) = (range.start, Vec::new(), blob.reader());
+        while at < range.end {
+            let bytes = blob.piece(at..range.end, &mut reader).await?;
+            at += bytes.len() as u64;
+            read.extend_from_slice(&bytes);
+        }
+        Ok(read)
     }
 
     #[tokio::test]
@@ -188,11 +204,11 @@ mod tests {
             let blob = Arc::clone(&blob);
             async move { blob.fill(receiver.boxed()).await }
         });
-        let mut early = Arc::clone(&blob).read(0..6).boxed();
+        let mut early = blob.reader();
         sender
             .unbounded_send(Ok(Bytes::from_static(b"abc")))
             .unwrap();
-        assert_eq!(early.next().await, Some(Ok(Bytes::from_static(b"abc"))));
+        assert_eq!(blob.piece(0..6, &mut early).await.unwrap(), "abc");
         let late = tokio::spawn({
             let blob = Arc::clone(&blob);
             async move { collect(&blob, 4..6).await }
@@ -201,11 +217,13 @@ mod tests {
             .unbounded_send(Ok(Bytes::from_static(b"def")))
             .unwrap();
         drop(sender);
-        assert_eq!(early.next().await, Some(Ok(Bytes::from_static(b"def"))));
-        assert_eq!(early.next().await, None);
+        assert_eq!(blob.piece(3..6, &mut early).await.unwrap(), "def");
         assert_eq!(late.await.unwrap().unwrap(), b"ef");
         assert_eq!(filling.await.unwrap(), Filled::Whole);
-        assert_eq!(blob.ready(1..3), Some(Bytes::from_static(b"bc")));
+        assert_eq!(blob.copy(&(1..3)).unwrap(), "bc");
+        blob.left().now_or_never().ok_or("read").unwrap_err();
+        drop(early);
+        blob.left().await;
     }
 
     #[tokio::test]
@@ -224,15 +242,21 @@ mod tests {
             );
             assert_eq!(collect(&blob, 0..2).await.unwrap(), b"ab");
             assert!(collect(&blob, 0..4).await.is_err());
-            assert_eq!(blob.ready(0..2), None);
         }
+    }
+
+    #[tokio::test]
+    async fn one_that_is_longer_than_it_said_is_given_up() {
+        let blob = Arc::new(Blob::arriving(4, None));
+        let endless = futures::stream::repeat_with(|| Ok(Bytes::from_static(b"abc")));
+        assert_eq!(blob.fill(endless.boxed()).await, Filled::Broken);
     }
 
     #[tokio::test]
     async fn an_empty_object_is_there_at_once() {
         let blob = Arc::new(Blob::arriving(0, None));
         assert_eq!(collect(&blob, 0..0).await.unwrap(), b"");
-        assert_eq!(blob.ready(0..0), Some(Bytes::new()));
+        assert_eq!(blob.copy(&(0..0)), Some(Bytes::new()));
     }
 
     proptest! {

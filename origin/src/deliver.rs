@@ -1,5 +1,4 @@
 //! Content as answers: headers by what it is, conditions, ranges, encodings.
-use crate::blob::Blob;
 use crate::caching::Caching;
 use crate::encoding::Encoding;
 use crate::objects::{Entry, Objects};
@@ -7,6 +6,7 @@ use crate::problem::Problem;
 use crate::range::Wanted;
 use crate::texts::Text;
 use crate::upstream::{Fault, Head, Part};
+use crate::viewing;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use headers::{ContentLength, ContentRange, ETag, HeaderMapExt, IfNoneMatch};
@@ -15,7 +15,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::ops::Range;
-use std::sync::Arc;
 use vessel_storage::content::ContentType;
 use vessel_storage::key::Key;
 use vessel_storage::path::{ObjectPath, Rung, SegmentKind};
@@ -74,14 +73,14 @@ pub async fn object(
     if is_head || request.contains_key(IF_NONE_MATCH) {
         let head = objects.look(key).await?;
         if is_head || is_known(request, head.etag.as_ref()) {
-            return Ok(match Frame::new(request, &head, kind, caching) {
+            return Ok(match Frame::new(method, request, &head, kind, caching) {
                 Ok(frame) => frame.around(Body::empty()),
                 Err(problem) => problem.into_response(),
             });
         }
     }
     let entry = objects.get(key).await?;
-    match Frame::new(request, &entry.head(), kind, caching) {
+    match Frame::new(method, request, &entry.head(), kind, caching) {
         Ok(frame) => {
             let body = body(objects, key, entry, frame.range.clone()).await?;
             Ok(frame.around(body))
@@ -100,6 +99,7 @@ struct Frame {
 
 impl Frame {
     fn new(
+        method: &Method,
         request: &HeaderMap,
         head: &Head,
         kind: ContentType,
@@ -115,7 +115,7 @@ impl Frame {
                 range: 0..0,
             });
         }
-        let (status, range) = match Wanted::read(request, head.length, etag) {
+        let (status, range) = match Wanted::read(method, request, head.length, etag) {
             Wanted::Whole => (StatusCode::OK, 0..head.length),
             Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
             Wanted::Unsatisfiable => return Err(Problem::OutOfRange(head.length)),
@@ -146,18 +146,11 @@ async fn body(
 ) -> Result<Body, Fault> {
     match entry {
         _ if range.is_empty() => Ok(Body::empty()),
-        Entry::Kept(blob) => Ok(kept(blob, range)),
+        Entry::Kept(blob) => Ok(viewing::body(objects, key, &blob, range)),
         Entry::Large(_) => {
             let opened = objects.pass(key, Part::Bytes(range)).await?;
             Ok(Body::from_stream(opened.body))
         }
-    }
-}
-
-fn kept(blob: Arc<Blob>, range: Range<u64>) -> Body {
-    match blob.ready(range.clone()) {
-        Some(bytes) => Body::from(bytes),
-        None => Body::from_stream(blob.read(range)),
     }
 }
 

@@ -25,4 +25,5 @@ pub mod serve;
 pub mod settings;
 pub mod texts;
 pub mod upstream;
+pub mod viewing;
 pub mod watch;

@@ -21,6 +21,12 @@ const ARRIVING_SHARE: u64 = 2;
 const PERMIT: u64 = 1024;
 /// How long a cold segment waits for others to have arrived: longer, and a player gives up.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Most objects that are asked for at once whose bytes have no room yet: each holds a
+/// connection to the store.
+const OPENING: usize = 256;
+/// How long one that the cache does not keep stays for those who came while it arrived. Who
+/// takes longer reads the rest from the bucket.
+const LINGER: Duration = Duration::from_secs(5);
 /// Most objects whose length and tag alone are remembered.
 const HEADS: u64 = 4096;
 
@@ -29,6 +35,7 @@ const HEADS: u64 = 4096;
 pub struct Objects {
     cache: Cache<Key, Entry>,
     heads: Cache<Key, Head>,
+    opening: Arc<Semaphore>,
     arriving: Arc<Semaphore>,
     upstream: Arc<dyn Upstream>,
     metrics: Arc<Metrics>,
@@ -82,6 +89,7 @@ impl Objects {
         Self {
             cache,
             heads,
+            opening: Arc::new(Semaphore::new(OPENING)),
             arriving: Arc::new(Semaphore::new(arriving)),
             upstream,
             metrics,
@@ -141,11 +149,14 @@ impl Objects {
     }
 
     async fn load(&self, key: &Key) -> Result<Entry, Fault> {
+        let opening = in_turn(&self.opening, 1).await?;
         let Opened { length, etag, body } = self.upstream.open(key, Part::Whole).await?;
         if length > self.largest {
             return Ok(Entry::Large(Head { length, etag }));
         }
-        let room = self.room(length).await?;
+        let permits = u32::try_from(length.div_ceil(PERMIT)).unwrap_or(u32::MAX);
+        let room = in_turn(&self.arriving, permits).await?;
+        drop(opening);
         let blob = Arc::new(Blob::arriving(length, etag));
         let (cache, key, filling) = (self.cache.clone(), key.clone(), Arc::clone(&blob));
         // The reader of an object outlives the viewer who asked first: others read it too.
@@ -154,21 +165,24 @@ impl Objects {
                 tracing::warn!(%key, "an object broke off while it was read");
                 cache.invalidate(&key).await;
             }
-            drop(filling);
             // What this one displaces is let go before another takes its room.
             cache.run_pending_tasks().await;
+            if !cache.contains_key(&key) {
+                // Its viewers would all read the bucket again. A limit, not a failure.
+                let _ = tokio::time::timeout(LINGER, filling.left()).await;
+            }
+            drop(filling);
             drop(room);
         });
         Ok(Entry::Kept(blob))
     }
+}
 
-    /// Room for an object of `length` bytes to arrive in. In the order of asking.
-    async fn room(&self, length: u64) -> Result<OwnedSemaphorePermit, Fault> {
-        let permits = u32::try_from(length.div_ceil(PERMIT)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.arriving).acquire_many_owned(permits);
-        match tokio::time::timeout(PATIENCE, room).await {
-            Ok(Ok(room)) => Ok(room),
-            Ok(Err(_)) | Err(_) => Err(Fault::Crowded),
-        }
+/// Permits in the order of asking; gives up when that takes too long.
+async fn in_turn(of: &Arc<Semaphore>, permits: u32) -> Result<OwnedSemaphorePermit, Fault> {
+    let turn = Arc::clone(of).acquire_many_owned(permits);
+    match tokio::time::timeout(PATIENCE, turn).await {
+        Ok(Ok(permits)) => Ok(permits),
+        Ok(Err(_)) | Err(_) => Err(Fault::Crowded),
     }
 }

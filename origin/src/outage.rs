@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// The least time between two lines.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Writes faults of the store to the log.
+/// Writes faults to the log.
 #[derive(Default)]
 pub struct Outage(Mutex<Heard>);
 
@@ -20,7 +20,7 @@ impl Outage {
     /// A request failed. What happens within a second of the last line is only counted.
     pub fn tell(&self, fault: &Fault) {
         if let Some(silent) = self.due(Instant::now()) {
-            tracing::error!(error = %fault, silent, "the store failed a request");
+            tracing::error!(error = %fault, silent, "a request failed");
         }
     }
 

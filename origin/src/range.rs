@@ -1,7 +1,7 @@
 //! Ranges of an object: RFC 9110 §14.
 use headers::{ETag, HeaderMapExt, IfRange};
-use http::HeaderMap;
 use http::header::RANGE;
+use http::{HeaderMap, Method};
 use http_range_header::{
     EndPosition, RangeUnsatisfiableError, StartPosition, SyntacticallyCorrectRange,
     parse_range_header,
@@ -11,7 +11,7 @@ use std::ops::Range;
 /// Which bytes of an object a request asks for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Wanted {
-    /// All of them: no range, several, or a header that is none (§14.2 lets us ignore it).
+    /// All of them: no range, several, a header that is none, or one of a HEAD (§14.2).
     Whole,
     /// One range; its end is exclusive.
     Part(Range<u64>),
@@ -21,9 +21,11 @@ pub enum Wanted {
 
 impl Wanted {
     /// Reads the headers of a request for an object of `length` bytes with the tag `etag`.
-    pub fn read(headers: &HeaderMap, length: u64, etag: Option<&ETag>) -> Self {
+    pub fn read(method: &Method, headers: &HeaderMap, length: u64, etag: Option<&ETag>) -> Self {
         match headers.get(RANGE).and_then(|value| value.to_str().ok()) {
-            Some(range) if is_unchanged(headers, etag) => Self::parse(range, length),
+            Some(range) if *method == Method::GET && is_unchanged(headers, etag) => {
+                Self::parse(range, length)
+            }
             _ => Self::Whole,
         }
     }
@@ -125,7 +127,7 @@ mod tests {
                 headers.insert(IF_RANGE, HeaderValue::from_static(condition));
             }
             assert_eq!(
-                Wanted::read(&headers, 1000, Some(&etag)),
+                Wanted::read(&Method::GET, &headers, 1000, Some(&etag)),
                 wanted,
                 "{condition:?}"
             );

@@ -11,11 +11,14 @@ use hyper_util::rt::TokioTimer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use vessel_storage::bucket::{Bucket, ConnectError};
 
 /// How long a connection may take to send the head of a request.
 const REQUEST_HEAD: Duration = Duration::from_secs(10);
+/// Bytes of an answer that wait in memory until its viewer takes them. The library's own
+/// choice is six times as much, of every viewer's.
+const BUFFER: usize = 64 << 10;
 /// How long answers that are being sent may take to end, once nobody new is taken.
 const FAREWELL: Duration = Duration::from_secs(20);
 
@@ -43,6 +46,8 @@ pub enum RunError {
 
 /// Serves until SIGTERM or SIGINT, then until nobody waits for an answer.
 pub async fn run(settings: Settings) -> Result<(), RunError> {
+    // Before all else: to the first process of a container an unhandled signal is none at all.
+    let signals = Signals::listen()?;
     let metrics = Arc::new(Metrics::new(&settings.store_name, &BUILD)?);
     let bucket = Bucket::connect(settings.connection, metrics.clone()).await?;
     let terms = Terms {
@@ -58,7 +63,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         let (origin, readiness) = (Arc::clone(&origin), readiness.clone());
         async move { readiness.await_store(&origin).await }
     });
-    tokio::spawn(farewell(handle.clone(), readiness.clone(), settings.drain));
+    let last = farewell(signals, handle.clone(), readiness.clone(), settings.drain);
+    tokio::spawn(last);
     tracing::info!(address = %settings.http_address, store = settings.store_name, "listening");
     server(settings.http_address, handle, Pace::default())
         .serve(router(origin, readiness).into_make_service())
@@ -80,26 +86,44 @@ pub fn server(
         .http_builder()
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_HEAD);
+        .header_read_timeout(REQUEST_HEAD)
+        .max_buf_size(BUFFER);
     server
 }
 
 /// After a signal: say so, go on until load balancers have heard it, then end.
-async fn farewell(handle: Handle<SocketAddr>, readiness: Readiness, drain: Duration) {
-    match told_to_end().await {
-        Ok(name) => tracing::info!(signal = name, "shutting down"),
-        Err(error) => tracing::error!(%error, "signals can't be received"),
-    }
+async fn farewell(
+    mut signals: Signals,
+    handle: Handle<SocketAddr>,
+    readiness: Readiness,
+    drain: Duration,
+) {
+    let signal = signals.first().await;
+    tracing::info!(signal, "shutting down");
     readiness.retire();
     tokio::time::sleep(drain).await;
     handle.graceful_shutdown(Some(FAREWELL));
 }
 
-async fn told_to_end() -> std::io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+/// The signals that ask a program to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for one; its name.
+    async fn first(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use vessel_origin::upstream::{Fault, Head, Opened, Part, Upstream};
@@ -20,6 +20,7 @@ pub struct MemoryBucket {
     fault: Mutex<Option<Fault>>,
     readable: Mutex<Option<Vec<String>>>,
     gate: Mutex<Option<Arc<Semaphore>>>,
+    stalled: AtomicBool,
     reads: AtomicUsize,
     looks: AtomicUsize,
     begun: Arc<AtomicUsize>,
@@ -53,6 +54,11 @@ impl MemoryBucket {
         let gate = Arc::new(Semaphore::new(0));
         *self.gate.lock().unwrap() = Some(Arc::clone(&gate));
         gate
+    }
+
+    /// From now on no read is answered.
+    pub fn stall(&self) {
+        self.stalled.store(true, Ordering::SeqCst);
     }
 
     /// How often it was read.
@@ -93,7 +99,11 @@ impl Upstream for MemoryBucket {
         let found = self.find(key);
         let gate = self.gate.lock().unwrap().clone();
         let begun = Arc::clone(&self.begun);
+        let stalled = self.stalled.load(Ordering::SeqCst);
         async move {
+            if stalled {
+                futures::future::pending::<()>().await;
+            }
             let content = found?;
             let Head { length, etag } = head(&content);
             let wanted = match part {

@@ -1,21 +1,25 @@
 //! Many who ask for much at once, and take little: memory stays bounded.
 use crate::bucket::MemoryBucket;
 use crate::library::{folder, immutable, prefix, segment, segment_bytes, stocked};
-use crate::viewer::{Answer, Viewer, terms};
+use crate::viewer::{Answer, Viewer, metrics, terms};
 use axum_server::Handle;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use http::{Method, StatusCode};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use vessel_origin::blob::Blob;
+use vessel_origin::objects::{Entry, Objects};
 use vessel_origin::pace::Pace;
 use vessel_origin::run::server;
 use vessel_origin::serve::router;
+use vessel_origin::upstream::Fault;
+use vessel_origin::viewing;
 
 /// Half of what segments get of 100,000 bytes has room for so many that arrive at once.
 const ROOM: usize = 5;
@@ -94,9 +98,12 @@ async fn who_wants_no_bytes_causes_none_to_be_read() {
         let known = viewer.get_with(&path, &tag).await;
         assert_eq!(known.status, StatusCode::NOT_MODIFIED);
     }
-    let range = [("range", "bytes=20000-")];
-    let beyond = viewer.ask(Method::HEAD, &path, &range).await;
-    assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
+    // A range is of the bytes that a GET gets (RFC 9110 §14.2).
+    for range in ["bytes=20000-", "bytes=0-9"] {
+        let ranged = viewer.ask(Method::HEAD, &path, &[("range", range)]).await;
+        assert_eq!(ranged.status, StatusCode::OK);
+        assert_eq!(ranged.headers, head.headers);
+    }
     assert_eq!((bucket.reads(), bucket.looks()), (0, 1));
 
     let other = [("if-none-match", "\"another\"")];
@@ -106,6 +113,62 @@ async fn who_wants_no_bytes_causes_none_to_be_read() {
     let lost = immutable(&segment(9));
     let lost = viewer.ask(Method::HEAD, &lost, &[]).await;
     assert_eq!(lost.status, StatusCode::NOT_FOUND);
+}
+
+/// Those who read nothing of what they asked for keep none of it in memory, and get all of it
+/// in the end.
+#[tokio::test(start_paused = true)]
+async fn a_slow_viewer_keeps_no_segment_in_memory() {
+    const CAPACITY: usize = 2 << 20;
+    const LENGTH: usize = 200 << 10;
+    let bucket = Arc::new(MemoryBucket::default());
+    let objects = Objects::new(CAPACITY as u64, bucket.clone(), metrics());
+    let mut alive: Vec<Weak<Blob>> = Vec::new();
+    let mut bodies = Vec::new();
+    for number in 1..=100 {
+        let key = prefix().object(folder(), &segment(number));
+        bucket.put(&key, segment_bytes(LENGTH));
+        let blob = loop {
+            match objects.get(&key).await {
+                Ok(Entry::Kept(blob)) => break blob,
+                Ok(Entry::Large(_)) => panic!("there is room for it"),
+                Err(fault) => assert_eq!(fault, Fault::Crowded),
+            }
+        };
+        bodies.push(viewing::body(&objects, &key, &blob, 0..LENGTH as u64));
+        alive.push(Arc::downgrade(&blob));
+        drop(blob);
+        let used = alive.iter().filter(|blob| blob.strong_count() > 0).count() * LENGTH;
+        assert!(used <= CAPACITY + CAPACITY / 2, "{number}: {used}");
+    }
+    for body in bodies {
+        let read = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        assert_eq!(read, segment_bytes(LENGTH));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_it_at_once_reads_the_bucket_once() {
+    let (viewer, bucket) = crowd(60);
+    for number in 1..=60 {
+        viewer.get(&immutable(&segment(number))).await;
+    }
+    assert_eq!(bucket.reads(), 60);
+}
+
+/// A store that takes long to answer is not asked for more and more.
+#[tokio::test(start_paused = true)]
+async fn no_more_is_asked_of_a_slow_store_than_it_can_answer() {
+    let (viewer, bucket) = crowd(1000);
+    bucket.stall();
+    let mut answers = all_at_once(&viewer, 1000);
+    while let Some(answer) = answers.next().await {
+        assert_eq!(answer.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
+        if answers.len() <= 256 {
+            break;
+        }
+    }
+    assert_eq!(bucket.reads(), 256);
 }
 
 /// An origin behind a real connection, with one segment that no socket's buffers can hold.
@@ -166,4 +229,22 @@ async fn a_viewer_who_takes_it_all_gets_it_all() {
             .unwrap()
             .unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_connection_goes_on_behind_a_head() {
+    let (_, address) = serve(Pace::default()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let path = immutable(&segment(1));
+    let ask = |method| format!("{method} {path} HTTP/1.1\r\nhost: o\r\n\r\n");
+    stream.write_all(ask("HEAD").as_bytes()).await.unwrap();
+    stream.write_all(ask("GET").as_bytes()).await.unwrap();
+    let mut answers = Vec::new();
+    while answers.len() < 10_000 || !answers.ends_with(&segment_bytes(10_000)) {
+        let read = timeout(LONG, stream.read_buf(&mut answers)).await;
+        assert!(read.unwrap().unwrap() > 0, "the connection ended");
+    }
+    let text = String::from_utf8_lossy(&answers);
+    assert_eq!(text.matches("HTTP/1.1 200 OK\r\n").count(), 2);
+    assert_eq!(text.matches("content-length: 10000\r\n").count(), 2);
 }
