@@ -113,9 +113,13 @@ fn embed(dist: &Path, out: &Path) -> Outcome<()> {
         )?;
     }
     code.push_str("];\n");
-    for (constant, extension) in [("SCRIPT", ".js"), ("STYLE", ".css"), ("ICON", ".svg")] {
-        let file = files.keys().find(|file| file.ends_with(extension));
-        let file = file.ok_or_else(|| format!("{} holds no {extension}", dist.display()))?;
+    for (constant, name) in [
+        ("SCRIPT", "player-"),
+        ("STYLE", "style-"),
+        ("ICON", "icon-"),
+    ] {
+        let file = files.keys().find(|file| file.starts_with(name));
+        let file = file.ok_or_else(|| format!("{} holds no {name}…", dist.display()))?;
         writeln!(
             code,
             "/// Its name.\npub const {constant}: &str = {file:?};"

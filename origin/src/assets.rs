@@ -56,6 +56,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_player_for_dash_is_fetched_only_by_those_who_want_it() {
+        let script = ASSETS.iter().find(|asset| asset.file == SCRIPT).unwrap();
+        let dash = ASSETS.iter().find(|asset| asset.file.starts_with("dash-"));
+        let dash = dash.unwrap();
+        let text = std::str::from_utf8(script.plain).unwrap();
+        assert!(text.contains(&format!("./{}", dash.file)));
+        assert!(text.len() < 640 << 10, "{}", text.len());
+        assert_eq!(
+            answer(dash.file, &HeaderMap::new()).status(),
+            StatusCode::OK
+        );
+    }
+
+    #[test]
     fn the_page_mentions_files_that_are_there() {
         for file in [SCRIPT, STYLE, ICON] {
             let response = answer(file, &HeaderMap::new());

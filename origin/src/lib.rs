@@ -9,6 +9,7 @@ pub mod caching;
 pub mod deliver;
 pub mod documents;
 pub mod encoding;
+pub mod extras;
 pub mod kind;
 pub mod metrics;
 pub mod objects;

@@ -2,10 +2,11 @@
 use crate::caching::{Caching, MaxAge};
 use crate::deliver;
 use crate::documents::{Documents, Lifetimes};
+use crate::extras::Extras;
 use crate::metrics::Metrics;
 use crate::objects::Objects;
 use crate::outage::Outage;
-use crate::path::{AssetName, Format, Label, Target};
+use crate::path::{AssetName, File, Format, Label, Target};
 use crate::problem::Problem;
 use crate::texts::Texts;
 use crate::upstream::{Fault, Upstream};
@@ -39,6 +40,7 @@ pub struct Origin {
     documents: Documents,
     texts: Texts,
     objects: Objects,
+    extras: Extras,
     metrics: Arc<Metrics>,
     outage: Outage,
 }
@@ -49,6 +51,7 @@ impl Origin {
         let text_bytes = terms.cache_bytes / TEXT_SHARE;
         let object_bytes = terms.cache_bytes - text_bytes;
         let prefix = || terms.prefix.clone();
+        let objects = Objects::new(object_bytes, Arc::clone(&upstream), Arc::clone(&metrics));
         Self {
             documents: Documents::new(
                 prefix(),
@@ -56,17 +59,18 @@ impl Origin {
                 Arc::clone(&metrics),
                 terms.lifetimes,
             ),
-            texts: Texts::new(
-                text_bytes,
-                prefix(),
-                Arc::clone(&upstream),
-                Arc::clone(&metrics),
-            ),
-            objects: Objects::new(object_bytes, upstream, Arc::clone(&metrics)),
+            texts: Texts::new(text_bytes, prefix(), upstream, Arc::clone(&metrics)),
+            extras: Extras::new(prefix(), objects.clone()),
+            objects,
             metrics,
             outage: Outage::default(),
             terms,
         }
+    }
+
+    /// What goes with the media.
+    pub fn extras(&self) -> &Extras {
+        &self.extras
     }
 
     /// Its metrics.
@@ -114,8 +118,8 @@ impl Origin {
             Target::Stable {
                 asset,
                 profile,
-                format,
-            } => self.stable(&asset, &profile, format, request).await,
+                file,
+            } => self.stable(&asset, &profile, file, method, request).await,
             Target::Immutable { folder, path } => {
                 self.immutable(folder, &path, method, request).await
             }
@@ -126,17 +130,28 @@ impl Origin {
         &self,
         asset: &AssetName,
         profile: &Label,
-        format: Format,
+        file: File,
+        method: &Method,
         request: &HeaderMap,
     ) -> Result<Response, Problem> {
         let pointer = self.playing(asset).await?;
-        let (folder, path) = described(&pointer, profile, format).ok_or(Problem::NotFound)?;
-        let text = match self.texts.moved(folder, path, format).await {
-            Ok(text) => text,
-            Err(fault) => return Err(self.blame(fault, folder, path).await),
+        let (folder, path) = located(&pointer, profile, file).ok_or(Problem::NotFound)?;
+        let kind = deliver::content_type(&path);
+        let answer = match file {
+            File::Text(format) => {
+                let text = self.texts.moved(folder, &path, format).await;
+                text.map(|text| deliver::text(request, &text, kind, Caching::Stable))
+            }
+            File::Poster | File::Peaks => {
+                let key = self.terms.prefix.object(folder, &path);
+                let caching = Caching::Stable;
+                deliver::object(method, request, &self.objects, &key, kind, caching).await
+            }
         };
-        let kind = deliver::content_type(path);
-        Ok(deliver::text(request, &text, kind, Caching::Stable))
+        match answer {
+            Ok(response) => Ok(response),
+            Err(fault) => Err(self.blame(fault, folder, &path).await),
+        }
     }
 
     async fn immutable(
@@ -149,7 +164,10 @@ impl Origin {
         let kind = deliver::content_type(path);
         let caching = Caching::Immutable(self.terms.segment_max_age);
         let answer = match path {
-            ObjectPath::Master | ObjectPath::Mpd | ObjectPath::Playlist(_) => {
+            ObjectPath::Master
+            | ObjectPath::Mpd
+            | ObjectPath::Playlist(_)
+            | ObjectPath::Storyboard => {
                 let text = self.texts.own(folder, path).await;
                 text.map(|text| deliver::text(request, &text, kind, caching))
             }
@@ -186,7 +204,7 @@ impl Origin {
             return Problem::Gone;
         }
         let plays = |r: &PointedRendition| r.job_uid == folder.job.job && r.pod_uid == folder.pod;
-        if pointer.renditions.iter().any(plays) {
+        if !is_optional(path) && pointer.renditions.iter().any(plays) {
             self.metrics.segment_missing();
             tracing::warn!(folder = %folder.job, pod = %folder.pod, %path, "a live asset lacks an object");
         }
@@ -194,22 +212,38 @@ impl Origin {
     }
 }
 
-/// Where the description of a rendition lies.
-fn described<'a>(
-    pointer: &'a Pointer,
+/// Whether an execution may be whole without it.
+const fn is_optional(path: &ObjectPath) -> bool {
+    matches!(
+        path,
+        ObjectPath::Poster | ObjectPath::Peaks | ObjectPath::Storyboard
+    )
+}
+
+/// Where a file of a rendition lies, if it is there.
+fn located(
+    pointer: &Pointer,
     profile: &Label,
-    format: Format,
-) -> Option<(ExecutionFolder, &'a ObjectPath)> {
+    file: File,
+) -> Option<(ExecutionFolder, ObjectPath)> {
     let mut renditions = pointer.renditions.iter();
     let rendition = renditions.find(|r| r.profile == profile.as_str())?;
-    let path = match format {
-        Format::Hls => rendition.hls.as_ref(),
-        Format::Dash => rendition.dash.as_ref(),
-    }?;
-    let folder = JobFolder {
+    let path = match file {
+        File::Text(Format::Hls) => rendition.hls.clone()?,
+        File::Text(Format::Dash) => rendition.dash.clone()?,
+        File::Text(Format::Storyboard) => ObjectPath::Storyboard,
+        File::Poster => ObjectPath::Poster,
+        File::Peaks => ObjectPath::Peaks,
+    };
+    Some((folder_of(pointer, rendition), path))
+}
+
+/// The folder of the execution that made a rendition.
+pub fn folder_of(pointer: &Pointer, rendition: &PointedRendition) -> ExecutionFolder {
+    let job = JobFolder {
         tree: Tree::from(pointer.visibility),
         asset: pointer.asset_uid,
         job: rendition.job_uid,
     };
-    Some((folder.execution(rendition.pod_uid), path))
+    job.execution(rendition.pod_uid)
 }

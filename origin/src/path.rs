@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! /v1/{namespace}/{name}/{profile}/master.m3u8|manifest.mpd     stable: by name
+//!                                 …/storyboard.vtt|poster.jpg|peaks.json
 //! /v1/o/{asset}/{job}/{pod}/…                                   immutable: by execution
 //! ```
 //! Four parts after `/v1/` are a stable path, `o` and three UIDs an immutable one; a namespace
@@ -48,13 +49,39 @@ impl fmt::Display for Label {
     }
 }
 
-/// The two ways to describe a presentation.
+/// The texts that lead to other objects.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Format {
     /// `master.m3u8`.
     Hls,
     /// `manifest.mpd`.
     Dash,
+    /// `storyboard.vtt`.
+    Storyboard,
+}
+
+/// What can be asked for by an asset's name.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum File {
+    /// A text: it is sent with its URIs moved.
+    Text(Format),
+    /// `poster.jpg`.
+    Poster,
+    /// `peaks.json`.
+    Peaks,
+}
+
+impl File {
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "master.m3u8" => Some(Self::Text(Format::Hls)),
+            "manifest.mpd" => Some(Self::Text(Format::Dash)),
+            "storyboard.vtt" => Some(Self::Text(Format::Storyboard)),
+            "poster.jpg" => Some(Self::Poster),
+            "peaks.json" => Some(Self::Peaks),
+            _ => None,
+        }
+    }
 }
 
 /// Name of an asset.
@@ -85,8 +112,8 @@ pub enum Target {
         asset: AssetName,
         /// The profile.
         profile: Label,
-        /// Which description of it.
-        format: Format,
+        /// What of it.
+        file: File,
     },
     /// An object that never changes.
     Immutable {
@@ -108,14 +135,11 @@ impl Target {
     /// What it is, for metrics.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Stable {
-                format: Format::Hls,
-                ..
-            } => Kind::Master,
-            Self::Stable {
-                format: Format::Dash,
-                ..
-            } => Kind::Mpd,
+            Self::Stable { file, .. } => match file {
+                File::Text(Format::Hls) => Kind::Master,
+                File::Text(Format::Dash) => Kind::Mpd,
+                File::Text(Format::Storyboard) | File::Poster | File::Peaks => Kind::Extra,
+            },
             Self::Immutable { path, .. } => object_kind(path),
         }
     }
@@ -140,18 +164,14 @@ fn stable(rest: &str) -> Option<Target> {
     let mut parts = rest.split('/');
     let asset = AssetName::parse(parts.next()?, parts.next()?)?;
     let profile = parts.next()?.parse().ok()?;
-    let format = match parts.next()? {
-        "master.m3u8" => Format::Hls,
-        "manifest.mpd" => Format::Dash,
-        _ => return None,
-    };
+    let file = File::parse(parts.next()?)?;
     if parts.next().is_some() {
         return None;
     }
     Some(Target::Stable {
         asset,
         profile,
-        format,
+        file,
     })
 }
 
@@ -202,6 +222,12 @@ mod tests {
                 Kind::Mpd,
             ),
             ("/v1/o/o/o/master.m3u8".to_owned(), Kind::Master),
+            ("/v1/music/film/adaptive/poster.jpg".to_owned(), Kind::Extra),
+            ("/v1/music/film/adaptive/peaks.json".to_owned(), Kind::Extra),
+            (
+                "/v1/music/film/adaptive/storyboard.vtt".to_owned(),
+                Kind::Extra,
+            ),
             (immutable_path("master.m3u8"), Kind::Master),
             (immutable_path("manifest.mpd"), Kind::Mpd),
             (
@@ -260,6 +286,8 @@ mod tests {
             "/v1/a/b/c/MASTER.M3U8",
             "/v1/a/b/c/master.m3u8%00",
             "/v1/a/b/c/playlist.m3u8",
+            "/v1/a/b/c/verdict.json",
+            "/v1/a/b/c/storyboard/00001.jpg",
             "/v1/a/b/c/master.m3u8;x",
             "/v2/a/b/c/master.m3u8",
             "/v1/t/k.1.x/o/a/b/c/master.m3u8",
@@ -290,8 +318,14 @@ mod tests {
         fn one_object_has_one_path(path in "/v1/(o/)?[a-z0-9./%-]{0,60}") {
             match Target::parse(&path) {
                 None => {}
-                Some(Target::Stable { asset, profile, format }) => {
-                    let file = if format == Format::Hls { "master.m3u8" } else { "manifest.mpd" };
+                Some(Target::Stable { asset, profile, file }) => {
+                    let file = match file {
+                        File::Text(Format::Hls) => "master.m3u8",
+                        File::Text(Format::Dash) => "manifest.mpd",
+                        File::Text(Format::Storyboard) => "storyboard.vtt",
+                        File::Poster => "poster.jpg",
+                        File::Peaks => "peaks.json",
+                    };
                     let printed = format!("/v1/{}/{}/{profile}/{file}", asset.namespace, asset.name);
                     prop_assert_eq!(printed, path);
                 }

@@ -1,8 +1,9 @@
 //! The watch page: what plays under a name, in a browser.
 use crate::assets;
 use crate::caching::Caching;
+use crate::extras::Extras;
 use crate::kind::Kind;
-use crate::origin::Origin;
+use crate::origin::{Origin, folder_of};
 use crate::path::AssetName;
 use crate::problem::{Problem, decorate};
 use askama::Template;
@@ -12,7 +13,8 @@ use axum::response::{Html, IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderMap, HeaderValue};
 use std::sync::Arc;
-use vessel_storage::pointer::{Pointer, PresentationKind};
+use vessel_storage::path::ObjectPath;
+use vessel_storage::pointer::{PointedRendition, Pointer, PresentationKind};
 
 /// Nothing but our own files; `blob:` is what Media Source Extensions play from.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -30,7 +32,15 @@ struct WatchPage<'a> {
     /// Length in seconds, as HTML's `duration` wants it.
     seconds: Option<i64>,
     element: &'static str,
+    /// HLS master playlist.
     source: String,
+    /// DASH manifest.
+    dash: Option<String>,
+    poster: Option<String>,
+    /// Of a video.
+    storyboard: Option<String>,
+    /// Of sound alone.
+    peaks: Option<String>,
     script: &'static str,
     style: &'static str,
     icon: &'static str,
@@ -65,7 +75,12 @@ pub async fn page(
 async fn watch(origin: &Origin, namespace: &str, name: &str) -> Result<Response, Problem> {
     let asset = AssetName::parse(namespace, name).ok_or(Problem::NotFound)?;
     let pointer = origin.playing(&asset).await?;
-    let page = WatchPage::of(&pointer).ok_or(Problem::NotFound)?;
+    let mut renditions = pointer.renditions.iter();
+    let rendition = renditions
+        .find(|r| r.hls.is_some())
+        .ok_or(Problem::NotFound)?;
+    let there = Companions::of(origin.extras(), &pointer, rendition).await;
+    let page = WatchPage::of(&pointer, rendition, &there);
     let mut response = render(&page)?;
     response
         .headers_mut()
@@ -73,14 +88,38 @@ async fn watch(origin: &Origin, namespace: &str, name: &str) -> Result<Response,
     Ok(response)
 }
 
+/// What goes with a rendition and was made.
+struct Companions {
+    poster: bool,
+    storyboard: bool,
+    peaks: bool,
+}
+
+impl Companions {
+    async fn of(extras: &Extras, pointer: &Pointer, rendition: &PointedRendition) -> Self {
+        let folder = folder_of(pointer, rendition);
+        let has = async |path, kind| rendition.kind == kind && extras.has(folder, &path).await;
+        let (poster, storyboard, peaks) = tokio::join!(
+            extras.has(folder, &ObjectPath::Poster),
+            has(ObjectPath::Storyboard, PresentationKind::Video),
+            has(ObjectPath::Peaks, PresentationKind::Audio),
+        );
+        Self {
+            poster,
+            storyboard,
+            peaks,
+        }
+    }
+}
+
 impl<'a> WatchPage<'a> {
-    /// The first profile that has HLS; `None` if none has.
-    fn of(pointer: &'a Pointer) -> Option<Self> {
-        let rendition = pointer.renditions.iter().find(|r| r.hls.is_some())?;
+    fn of(pointer: &'a Pointer, rendition: &PointedRendition, there: &Companions) -> Self {
         let Pointer {
             namespace, name, ..
         } = pointer;
-        Some(Self {
+        let profile = &rendition.profile;
+        let path = |file: &str| format!("../../v1/{namespace}/{name}/{profile}/{file}");
+        Self {
             title: pointer.title.as_deref().unwrap_or(name),
             artist: pointer.metadata.get("artist").map(String::as_str),
             duration: pointer.duration_millis.map(clock),
@@ -89,14 +128,15 @@ impl<'a> WatchPage<'a> {
                 PresentationKind::Audio => "audio",
                 PresentationKind::Video => "video",
             },
-            source: format!(
-                "../../v1/{namespace}/{name}/{}/master.m3u8",
-                rendition.profile
-            ),
+            source: path("master.m3u8"),
+            dash: rendition.dash.as_ref().map(|_| path("manifest.mpd")),
+            poster: there.poster.then(|| path("poster.jpg")),
+            storyboard: there.storyboard.then(|| path("storyboard.vtt")),
+            peaks: there.peaks.then(|| path("peaks.json")),
             script: assets::SCRIPT,
             style: assets::STYLE,
             icon: assets::ICON,
-        })
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! HLS playlists (RFC 8216 and its successor's drafts).
-use super::Damaged;
+use super::{Damaged, below};
 use quick_m3u8::config::{ParsingOptions, ParsingOptionsBuilder};
 use quick_m3u8::tag::KnownTag;
 use quick_m3u8::tag::hls::Tag;
 use quick_m3u8::{HlsLine, Reader, Writer};
-use url::Url;
 
 /// The playlist with every relative URI below `folder`. Lines without a URI are kept as they
 /// are, byte for byte.
@@ -67,20 +66,22 @@ fn moved_tag<'a>(mut tag: Tag<'a>, folder: &str) -> Tag<'a> {
     tag
 }
 
-/// A URI with a scheme or from the root stays as it is.
-fn below(uri: &str, folder: &str) -> String {
-    if uri.starts_with('/') || Url::parse(uri).is_ok() {
-        uri.to_owned()
-    } else {
-        format!("{folder}{uri}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const FOLDER: &str = "../../../o/a/j/p/";
+
+    const FILM: &str = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio-64k\",NAME=\"Audio\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio-64k/playlist.m3u8\"\n\
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio-128k\",NAME=\"Audio\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio-128k/playlist.m3u8\"\n\
+        #EXT-X-STREAM-INF:BANDWIDTH=2903440,AVERAGE-BANDWIDTH=2411200,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=29.970,VIDEO-RANGE=SDR,AUDIO=\"audio-128k\",CLOSED-CAPTIONS=NONE\n\
+        video-720p/playlist.m3u8\n\
+        #EXT-X-STREAM-INF:BANDWIDTH=903000,AVERAGE-BANDWIDTH=811000,CODECS=\"avc1.64001e,mp4a.40.2\",RESOLUTION=640x360,FRAME-RATE=29.970,VIDEO-RANGE=SDR,AUDIO=\"audio-64k\",CLOSED-CAPTIONS=NONE\n\
+        video-360p/playlist.m3u8\n\
+        #EXT-X-STREAM-INF:BANDWIDTH=69000,AVERAGE-BANDWIDTH=66000,CODECS=\"mp4a.40.2\",AUDIO=\"audio-64k\"\n\
+        audio-64k/playlist.m3u8\n\
+        #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=203000,AVERAGE-BANDWIDTH=151000,CODECS=\"avc1.64001e\",RESOLUTION=640x360,VIDEO-RANGE=SDR,URI=\"video-360p/playlist.m3u8\"\n";
 
     #[test]
     fn an_audio_ladder() {
@@ -104,6 +105,19 @@ mod tests {
             #EXT-X-MAP:URI=\"init.mp4\"\n";
         let moved = moved(master, FOLDER).unwrap();
         insta::assert_snapshot!(String::from_utf8(moved).unwrap());
+    }
+
+    #[test]
+    fn a_film_with_a_group_of_sound_for_each_rung() {
+        let moved = moved(FILM, FOLDER).unwrap();
+        insta::assert_snapshot!(std::str::from_utf8(&moved).unwrap());
+        for _ in 0..50 {
+            assert_eq!(
+                super::moved(FILM, FOLDER).unwrap(),
+                moved,
+                "every replica's"
+            );
+        }
     }
 
     #[test]

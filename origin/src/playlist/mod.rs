@@ -2,8 +2,10 @@
 //! URI gets the folder in front of it.
 mod hls;
 mod mpd;
+mod storyboard;
 
 use crate::path::Format;
+use url::Url;
 
 /// A description that can't be moved: it was damaged after it was committed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,9 @@ pub enum Damaged {
     /// It is no HLS playlist.
     #[error("it does not begin with #EXTM3U")]
     NoPlaylist,
+    /// It is no WebVTT.
+    #[error("it does not begin with WEBVTT")]
+    NoStoryboard,
     /// It is no XML.
     #[error("it is no XML: {0}")]
     Xml(#[from] quick_xml::Error),
@@ -34,5 +39,15 @@ pub fn moved(format: Format, text: &[u8], folder: &str) -> Result<Vec<u8>, Damag
     match format {
         Format::Hls => hls::moved(text, folder),
         Format::Dash => mpd::moved(text, folder),
+        Format::Storyboard => storyboard::moved(text, folder),
+    }
+}
+
+/// A URI with a scheme or from the root stays as it is.
+fn below(uri: &str, folder: &str) -> String {
+    if uri.starts_with('/') || Url::parse(uri).is_ok() {
+        uri.to_owned()
+    } else {
+        format!("{folder}{uri}")
     }
 }

@@ -96,6 +96,24 @@ mod tests {
     }
 
     #[test]
+    fn one_base_url_for_pictures_and_sound() {
+        let set = |kind, rung, time| {
+            format!(
+                "<AdaptationSet contentType=\"{kind}\" segmentAlignment=\"true\">\
+                 <SegmentTemplate timescale=\"48000\" initialization=\"$RepresentationID$/init.mp4\" media=\"$RepresentationID$/$Number%05d$.m4s\" startNumber=\"1\">\
+                 <SegmentTimeline><S t=\"{time}\" d=\"288000\" r=\"4\"/></SegmentTimeline></SegmentTemplate>\
+                 <Representation id=\"{rung}\" bandwidth=\"66000\"/></AdaptationSet>"
+            )
+        };
+        let sets = set("video", "video-720p", 0) + &set("audio", "audio-128k", 1024);
+        let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"static\">\n  ";
+        let text = format!("{head}<Period id=\"1\">{sets}</Period>\n</MPD>\n");
+        let base = format!("<BaseURL>{FOLDER}</BaseURL>");
+        let expected = format!("{head}{base}<Period id=\"1\">{sets}</Period>\n</MPD>\n");
+        assert_eq!(moved_text(&text), expected);
+    }
+
+    #[test]
     fn what_is_no_mpd_is_refused() {
         for text in [
             "",

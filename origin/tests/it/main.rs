@@ -9,6 +9,7 @@
 )]
 mod bucket;
 mod burden;
+mod extras;
 mod faults;
 mod headers;
 mod library;

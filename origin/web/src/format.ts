@@ -1,10 +1,19 @@
 // Pure: numbers and names for people.
 
-/** What of a rung its name is made from. */
+/** What can be chosen. */
 export interface Rung {
-  url: string;
+  /** Its folder, `audio-128k`; stays the same whatever the order. */
+  id: string;
+  /** Pixels; 0 for sound. */
   height: number;
+  /** Bits a second. */
   bitrate: number;
+}
+
+/** A line of the quality menu. */
+export interface Choice {
+  id: string;
+  label: string;
 }
 
 /** `3:24`, `1:02:03`; `–:––` for a length that is not known. */
@@ -28,11 +37,29 @@ export function folder(url: string): string {
 
 /** `720p`, `128 kbit/s`: by the rung's folder, else by what the playlist says of it. */
 export function label(rung: Rung): string {
-  const named = /^(?:audio|video)-(\d+)(k|p)$/.exec(folder(rung.url));
+  const named = /^(?:audio|video)-(\d+)(k|p)$/.exec(rung.id);
   if (named) {
     return named[2] === "p" ? `${named[1]}p` : `${named[1]} kbit/s`;
   }
   return rung.height > 0 ? `${rung.height}p` : `${Math.round(rung.bitrate / 1000)} kbit/s`;
+}
+
+/** The quality menu: of a video the largest picture first and sound alone last; of sound, upwards. */
+export function menu(rungs: Rung[]): Choice[] {
+  const hasPictures = (rung: Rung) => rung.height > 0 || rung.id.startsWith("video-");
+  const pictures = rungs.filter(hasPictures);
+  const sound = rungs.filter((rung) => !hasPictures(rung)).sort((a, b) => a.bitrate - b.bitrate);
+  pictures.sort((a, b) => b.height - a.height || b.bitrate - a.bitrate);
+  const alone = (rung: Rung) => {
+    if (pictures.length === 0) {
+      return label(rung);
+    }
+    return sound.length > 1 ? `Audio only · ${label(rung)}` : "Audio only";
+  };
+  return [
+    ...pictures.map((rung) => ({ id: rung.id, label: label(rung) })),
+    ...sound.map((rung) => ({ id: rung.id, label: alone(rung) })),
+  ];
 }
 
 /** How much is buffered without a gap from `position` on, in seconds. */

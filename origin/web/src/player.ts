@@ -1,6 +1,9 @@
 // The watch page: controls around a media element.
-import { type Choice, type Engine, start } from "./engine";
-import { ahead, clock, percent } from "./format";
+import { type Engine, start } from "./engine";
+import { ahead, clock, menu, percent, type Rung } from "./format";
+import * as storyboard from "./storyboard";
+import { Preview } from "./timeline";
+import * as waveform from "./waveform";
 
 type State = "loading" | "ready" | "playing" | "paused" | "waiting" | "ended" | "error";
 
@@ -24,7 +27,10 @@ const seek = element<HTMLInputElement>("seek");
 const quality = element<HTMLSelectElement>("quality");
 const error = element("error");
 
+const preview = new Preview(seek, element("preview"), element("tile"), element("preview-time"));
+
 let engine: Engine | undefined;
+let waves: waveform.Waveform | undefined;
 let resumeAt = 0;
 
 function show(state: State): void {
@@ -39,18 +45,26 @@ function load(): void {
   engine?.destroy();
   error.hidden = true;
   show("loading");
-  const source = new URL(player.dataset.source ?? "", document.baseURI).href;
-  engine = start(media, { source, at: resumeAt }, { loaded, switched, failed });
+  const wanted = new URLSearchParams(location.search).get("engine");
+  const dash = wanted === "dash" ? address("dash") : undefined;
+  engine = start(media, { source: address("source") ?? "", dash, at: resumeAt }, { loaded, switched, failed });
 }
 
-function loaded(choices: Choice[]): void {
-  offer(choices);
+/** What the page says of a file that goes with the media, if it is there. */
+function address(file: "source" | "dash" | "storyboard" | "peaks"): string | undefined {
+  const path = player.dataset[file];
+  return path && new URL(path, document.baseURI).href;
+}
+
+function loaded(rungs: Rung[]): void {
+  offer(rungs);
   play.disabled = false;
   seek.disabled = false;
   show("ready");
 }
 
-function offer(choices: Choice[]): void {
+function offer(rungs: Rung[]): void {
+  const choices = menu(rungs);
   const chosen = quality.value;
   quality.replaceChildren(new Option("Auto", "auto"), ...choices.map((c) => new Option(c.label, c.id)));
   quality.disabled = choices.length < 2;
@@ -113,7 +127,9 @@ function drawBuffer(): void {
     [media.buffered.start(index), media.buffered.end(index)] as const);
   const seconds = ahead(ranges, media.currentTime);
   player.dataset.buffered = seconds.toFixed(1);
-  element("buffered").style.width = `${percent(media.currentTime + seconds, media.duration)}%`;
+  const buffered = percent(media.currentTime + seconds, media.duration);
+  element("buffered").style.width = `${buffered}%`;
+  waves?.show(percent(media.currentTime, media.duration) / 100, buffered / 100);
 }
 
 function drawVolume(): void {
@@ -155,9 +171,29 @@ function fillScreen(): void {
   done.catch(() => undefined); // the browser's owner forbids it: the page stays as it is
 }
 
+/** Pictures and waves, where there are some; without them the page is whole too. */
+async function adorn(): Promise<void> {
+  const cover = document.getElementById("cover") as HTMLImageElement | null;
+  const uncover = () => element("stage").classList.remove("covered");
+  cover?.addEventListener("error", uncover);
+  if (cover?.complete && cover.naturalWidth === 0) {
+    uncover();
+  }
+  const [pictures, peaks] = [address("storyboard"), address("peaks")];
+  preview.moments = pictures ? await storyboard.load(pictures) : [];
+  const found = peaks && await waveform.load(peaks);
+  if (found) {
+    waves = new waveform.Waveform(element<HTMLCanvasElement>("waves"), found);
+    element("timeline").classList.add("waved");
+    drawBuffer();
+  }
+}
+
 function tellSystem(): void {
   if ("mediaSession" in navigator) {
+    const poster = player.dataset.poster;
     navigator.mediaSession.metadata = new MediaMetadata({
+      artwork: poster ? [{ src: new URL(poster, document.baseURI).href, type: "image/jpeg" }] : [],
       title: element("title").textContent ?? "",
       artist: document.getElementById("artist")?.textContent ?? "",
     });
@@ -194,3 +230,4 @@ document.addEventListener("keydown", press);
 
 tellSystem();
 load();
+void adorn();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ahead, clock, folder, label, percent } from "../src/format";
+import { ahead, clock, folder, label, menu, percent, type Rung } from "../src/format";
 
 test("lengths for people", () => {
   for (const [seconds, text] of [
@@ -17,16 +17,35 @@ test("lengths for people", () => {
 });
 
 test("a rung is called what its folder says, else what the playlist says", () => {
-  for (const [url, height, bitrate, text] of [
-    ["https://cdn.example/v1/o/a/j/p/audio-128k/playlist.m3u8", 0, 137_211, "128 kbit/s"],
-    ["https://cdn.example/x/video-720p/playlist.m3u8?token=1", 718, 3_000_000, "720p"],
-    ["https://cdn.example/other/playlist.m3u8", 480, 1_000_000, "480p"],
-    ["https://cdn.example/plain.m3u8", 0, 96_400, "96 kbit/s"],
+  for (const [id, height, bitrate, text] of [
+    ["audio-128k", 0, 137_211, "128 kbit/s"],
+    ["video-720p", 718, 3_000_000, "720p"],
+    ["level-1", 480, 1_000_000, "480p"],
+    ["level-2", 0, 96_400, "96 kbit/s"],
   ] as const) {
-    assert.equal(label({ url, height, bitrate }), text);
+    assert.equal(label({ id, height, bitrate }), text);
   }
-  assert.equal(folder("https://cdn.example/v1/o/a/audio-64k/playlist.m3u8"), "audio-64k");
+  assert.equal(folder("https://cdn.example/v1/o/a/audio-64k/playlist.m3u8?token=1"), "audio-64k");
   assert.equal(folder("https://cdn.example/master.m3u8"), "");
+});
+
+test("the menu of a video ends with sound alone, that of sound rises", () => {
+  const rung = (id: string, height: number, bitrate: number) => ({ id, height, bitrate });
+  const sound = [rung("audio-128k", 0, 137_000), rung("audio-64k", 0, 70_000)];
+  const pictures = [
+    rung("video-360p", 360, 800_000),
+    rung("video-1080p", 1080, 5_000_000),
+    rung("video-720p", 720, 2_800_000),
+  ];
+  const labels = (rungs: Rung[]) => menu(rungs).map((choice) => choice.label);
+  assert.deepEqual(labels(sound), ["64 kbit/s", "128 kbit/s"]);
+  assert.deepEqual(labels(pictures), ["1080p", "720p", "360p"]);
+  assert.deepEqual(labels([rung("audio-64k", 0, 70_000), ...pictures]), ["1080p", "720p", "360p", "Audio only"]);
+  assert.deepEqual(labels([...sound, ...pictures]).slice(3), [
+    "Audio only · 64 kbit/s",
+    "Audio only · 128 kbit/s",
+  ]);
+  assert.deepEqual(menu([]), []);
 });
 
 test("what is buffered ahead ends at the first gap", () => {
