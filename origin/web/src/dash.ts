@@ -14,7 +14,6 @@ export class DashEngine implements Engine {
     this.player.updateSettings({
       debug: { logLevel: 0 },
       streaming: {
-        abr: { limitBitrateByPortal: true },
         buffer: { bufferToKeep: 60, fastSwitchEnabled: true },
       },
     });
@@ -32,8 +31,8 @@ export class DashEngine implements Engine {
     const auto = id === "auto";
     this.player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { [this.kind]: auto } } } });
     if (!auto) {
-      // What is buffered behind the segment that plays now is fetched anew.
-      this.player.setRepresentationForTypeById(this.kind, id);
+      // What is buffered is fetched anew: by itself it would only do so for a better one.
+      this.player.setRepresentationForTypeById(this.kind, id, true);
     }
   }
 

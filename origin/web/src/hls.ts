@@ -1,5 +1,5 @@
 // HLS: by hls.js on Media Source Extensions, and by browsers that know it themselves.
-import Hls, { ErrorTypes, Events, type ErrorData, type LevelParsed } from "hls.js";
+import Hls, { ErrorTypes, Events, type ErrorData, type Level, type LevelParsed } from "hls.js";
 import type { Engine, Listener, Start } from "./engine";
 import { folder, type Rung } from "./format";
 
@@ -27,7 +27,7 @@ export class MseEngine implements Engine {
       this.reopen(source, id);
       return;
     }
-    const level = this.level(id);
+    const level = indexOf(this.hls.levels, id);
     if (level < 0) {
       this.hls.loadLevel = -1;
     } else if (level === this.hls.currentLevel) {
@@ -50,9 +50,20 @@ export class MseEngine implements Engine {
       backBufferLength: 60,
       startPosition: at > 0 ? at : -1,
     });
-    hls.on(Events.MANIFEST_LOADED, (_, { levels }) => this.learn(levels));
-    hls.on(Events.MANIFEST_PARSED, () => this.parsed(id));
-    hls.on(Events.LEVEL_SWITCHED, (_, { level }) => this.listener.switched(this.id(level)));
+    hls.on(Events.MANIFEST_PARSED, (_, { levels }) => {
+      const level = indexOf(levels, id);
+      if (level >= 0) {
+        hls.startLevel = level;
+      }
+    });
+    // Comes after what hls.js makes of it.
+    hls.on(Events.MANIFEST_LOADED, (_, { levels }) => {
+      if (id !== "auto") {
+        hls.loadLevel = indexOf(hls.levels, id);
+      }
+      this.offer(hls, levels);
+    });
+    hls.on(Events.LEVEL_SWITCHED, (_, { level }) => this.listener.switched(idOf(hls.levels, level)));
     hls.on(Events.ERROR, (_, error) => this.fail(error));
     hls.loadSource(source);
     hls.attachMedia(this.media);
@@ -70,37 +81,18 @@ export class MseEngine implements Engine {
     }
   }
 
-  private learn(levels: LevelParsed[]): void {
-    if (this.rungs.length > 0) {
+  private offer(hls: Hls, parsed: LevelParsed[]): void {
+    if (this.rungs.length > 0 || hls.levels.length === 0) {
       return;
     }
     const hasPictures = (level: LevelParsed) => Boolean(level.videoCodec || level.height);
-    if (levels.some(hasPictures)) {
-      this.soundOnly = levels.filter((level) => !hasPictures(level));
+    if (parsed.some(hasPictures)) {
+      this.soundOnly = parsed.filter((level) => !hasPictures(level));
     }
-  }
-
-  private parsed(id: string): void {
-    if (this.rungs.length > 0) {
-      const level = this.level(id);
-      if (level >= 0) {
-        this.hls.startLevel = level;
-        this.hls.loadLevel = level;
-      }
-      return;
-    }
-    const played = this.hls.levels.map(({ height, bitrate }, index) => ({ id: this.id(index), height, bitrate }));
+    const played = hls.levels.map(({ height, bitrate }, index) => ({ id: idOf(hls.levels, index), height, bitrate }));
     const sound = this.soundOnly.map(({ url, bitrate }) => ({ id: folder(url), height: 0, bitrate }));
     this.rungs = [...played, ...sound];
     this.listener.loaded(this.rungs);
-  }
-
-  private level(id: string): number {
-    return this.hls.levels.findIndex((_, index) => this.id(index) === id);
-  }
-
-  private id(level: number): string {
-    return folder(this.hls.levels[level]?.url[0] ?? "") || `level-${level}`;
   }
 
   private fail(error: ErrorData): void {
@@ -114,6 +106,14 @@ export class MseEngine implements Engine {
     }
     this.listener.failed(sentence(error));
   }
+}
+
+function indexOf(levels: Level[], id: string): number {
+  return levels.findIndex((_, index) => idOf(levels, index) === id);
+}
+
+function idOf(levels: Level[], index: number): string {
+  return folder(levels[index]?.url[0] ?? "") || `level-${index}`;
 }
 
 /** A browser's own HLS: it chooses by itself. */
