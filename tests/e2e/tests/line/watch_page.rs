@@ -214,12 +214,14 @@ async fn fetched(browser: &Browser, condition: &str) -> u64 {
 }
 
 async fn it_is_fetched(browser: &Browser, end: &str) {
-    until(&format!("…{end} is fetched"), seconds(20), async || {
-        match fetched(browser, &format!("e.name.endsWith('{end}')")).await {
+    until(
+        &format!("…{end} is fetched"),
+        seconds(20),
+        async || match fetched(browser, &format!("e.name.endsWith('{end}')")).await {
             0 => Err(state(browser).await.to_string()),
             _ => Ok(()),
-        }
-    })
+        },
+    )
     .await;
 }
 
@@ -236,14 +238,18 @@ async fn the_timeline_seeks(browser: &Browser) {
             format!("{slider}; slider.value = {second}; slider.dispatchEvent(new Event('input'))");
         browser.page.execute(&script, Vec::new()).await.unwrap();
         let from = f64::from(second);
-        until(&format!("it plays at {second} s"), seconds(20), async || {
-            let now = time(browser).await;
-            if (from + 0.5..less_than).contains(&now) {
-                Ok(())
-            } else {
-                Err(format!("{now}, {}", state(browser).await))
-            }
-        })
+        until(
+            &format!("it plays at {second} s"),
+            seconds(20),
+            async || {
+                let now = time(browser).await;
+                if (from + 0.5..less_than).contains(&now) {
+                    Ok(())
+                } else {
+                    Err(format!("{now}, {}", state(browser).await))
+                }
+            },
+        )
         .await;
     }
 }
