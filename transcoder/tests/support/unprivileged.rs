@@ -10,12 +10,14 @@ const USER: u32 = 65532;
 /// all that it needs. A root of ffmpeg's that it can't reach is linked to where it can.
 pub fn as_pod(command: &mut Command, folder: &Path) {
     let program = PathBuf::from(command.as_std().get_program());
-    if !is_root() || !reachable(&program) || !reachable(folder.parent().unwrap()) {
+    if !is_root() || !reachable(&program) || !reachable(folder) {
         return;
     }
     let root = command.as_std().get_envs();
     let mut root = root.filter(|(name, _)| *name == "VESSEL_FFMPEG_ROOT");
-    if let Some(root) = root.next().and_then(|(_, root)| root).map(PathBuf::from) {
+    let root = root.next().and_then(|(_, root)| root).map(PathBuf::from);
+    // The folder is given whole.
+    if let Some(root) = root.filter(|root| !root.starts_with(folder)) {
         let Some(root) = reachable_root(&root) else {
             return;
         };
@@ -40,14 +42,13 @@ fn reachable(path: &Path) -> bool {
 }
 
 fn reachable_root(root: &Path) -> Option<PathBuf> {
-    if reachable(&root.join("usr")) {
+    let programs = root.join("usr/bin");
+    if reachable(&programs) {
         return Some(root.to_owned());
     }
-    let linked = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
-        "ffmpeg-{}",
-        root.canonicalize().ok()?.file_name()?.display()
-    ));
-    if !reachable(&linked.join("..")) {
+    let name = root.canonicalize().ok()?;
+    let linked = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.file_name()?);
+    if !reachable(linked.parent()?) {
         return None;
     }
     if !linked.exists() {
