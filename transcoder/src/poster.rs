@@ -85,6 +85,7 @@ async fn run(
     let ((), jpeg) = tokio::join!(feed, read);
     let jpeg = jpeg.map_err(|error| internal("reading a poster", &error))?;
     let ended = running.end().await?;
+    ended.respected_the_sandbox()?;
     if ended.status.success() && is_jpeg(&jpeg) && jpeg.len() as u64 <= LARGEST {
         return Ok(Some(jpeg.into()));
     }

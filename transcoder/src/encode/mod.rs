@@ -230,7 +230,6 @@ async fn read<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ffmpeg::log::LogFacts;
     use crate::ladder::Channels;
     use crate::ladder::fixtures::song;
     use std::os::unix::process::ExitStatusExt;
@@ -240,7 +239,7 @@ mod tests {
     fn ended(code: i32) -> Ended {
         Ended {
             status: ExitStatus::from_raw(code << 8),
-            log: LogFacts::default(),
+            ..Ended::default()
         }
     }
 

@@ -56,6 +56,7 @@ impl Tiler {
     pub async fn run(mut self, queue: &UploadQueue) -> Result<u32, Stop> {
         let sheets = self.sheets(queue).await;
         let ended = self.0.end().await?;
+        ended.respected_the_sandbox()?;
         match sheets {
             Ok(sheets) if ended.status.success() => Ok(sheets),
             Ok(_) => {

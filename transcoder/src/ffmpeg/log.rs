@@ -29,11 +29,9 @@ pub struct LogFacts {
     pub inputs: Vec<InputCount>,
     /// Whether the length was guessed from the bit rate.
     pub length: LengthSource,
-    /// Why the sandbox could not be entered, if it could not.
-    pub refusal: Option<String>,
     /// Lines at the levels error and fatal.
     pub error_count: u64,
-    /// Whether ffmpeg itself speaks: before it do the sandbox and the loader, without levels.
+    /// Whether ffmpeg itself speaks: before it does the loader, without levels.
     pub speaker: Speaker,
 }
 
@@ -131,14 +129,8 @@ impl LogFacts {
         }
     }
 
-    /// A line of the sandbox or of the loader.
+    /// A line of the loader.
     fn start(&mut self, line: &str) {
-        if let Some(refusal) = line.strip_prefix(super::jail::REFUSED) {
-            self.refusal.get_or_insert_with(|| refusal.to_owned());
-        }
-        if let Some(weakness) = line.strip_prefix(super::jail::WEAK) {
-            tracing::warn!(weakness, "ffmpeg runs in a sandbox with holes");
-        }
         if line.contains("error while loading shared libraries") {
             self.error(line);
         }
@@ -304,7 +296,6 @@ mod tests {
              [info]     album    : {count}\n\
              [info]     genre    : Error during demuxing\n\
              [info]     {filler:<4085}{padded}\n\
-             vessel-sandbox: the node is broken: v\n\
              ffmpeg: error while loading shared libraries: v\n"
         );
         let facts = read(log.as_bytes()).await;
@@ -319,8 +310,6 @@ mod tests {
     fn what_comes_before_ffmpeg_is_heard() {
         let mut facts = LogFacts::default();
         facts.line("ffmpeg: error while loading shared libraries: libm.so.6");
-        facts.line("vessel-sandbox: no Landlock");
-        assert_eq!(facts.refusal.as_deref(), Some("no Landlock"));
         assert_eq!(facts.error_count, 1);
         facts.line("[fatal] Error opening input files: Invalid data found");
         facts.line("[out#0/mp4 @ 0x1] [aac @ 0x2] [warning] Queue input is backward in time");

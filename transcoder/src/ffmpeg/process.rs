@@ -1,5 +1,5 @@
 //! A sandboxed ffmpeg or ffprobe as a child process.
-use super::jail::Policy;
+use super::jail::{Policy, REFUSED, WEAK};
 use super::log::{self, LogFacts};
 use crate::stop::{Failure, Stop, failed, internal};
 use crate::tools::{Tool, Toolbox};
@@ -9,6 +9,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use vessel_crds::reason::FailureReason;
@@ -43,6 +45,8 @@ pub struct Invocation<'a> {
 pub struct Running {
     child: Child,
     log: JoinHandle<LogFacts>,
+    report: JoinHandle<String>,
+    input: Input,
     /// Its standard input.
     pub stdin: Option<ChildStdin>,
     /// Its standard output.
@@ -50,12 +54,26 @@ pub struct Running {
 }
 
 /// How a tool ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Ended {
     /// Its exit status.
     pub status: ExitStatus,
     /// What its log said.
     pub log: LogFacts,
+    /// Why the sandbox could not be entered, if it could not.
+    pub refusal: Option<String>,
+    /// Whose bytes it read.
+    pub input: Input,
+}
+
+/// Whose bytes a tool reads.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Input {
+    /// A stranger's.
+    #[default]
+    Source,
+    /// What we have made ourselves.
+    Own,
 }
 
 impl Sandbox {
@@ -84,12 +102,20 @@ impl Sandbox {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        let (report, reporter) =
+            std::io::pipe().map_err(|error| internal("a pipe for the sandbox's report", &error))?;
+        let input = match invocation.reads {
+            Some(_) => Input::Source,
+            None => Input::Own,
+        };
         command
-            .fd_mappings(mappings(invocation.extra))
+            .fd_mappings(mappings(invocation.extra, reporter.into()))
             .map_err(|error| internal("the descriptors of ffmpeg", &error))?;
         let mut child = command
             .spawn()
             .map_err(|error| internal("the sandbox did not start", &error))?;
+        let report = pipe::Receiver::from_owned_fd(report.into())
+            .map_err(|error| internal("the sandbox's report", &error))?;
         let stderr = child.stderr.take();
         Ok(Running {
             stdin: child.stdin.take(),
@@ -100,26 +126,40 @@ impl Sandbox {
                     None => LogFacts::default(),
                 }
             }),
+            report: tokio::spawn(read_report(report)),
+            input,
             child,
         })
     }
 
     fn policy(&self, invocation: &Invocation<'_>) -> Result<String, Stop> {
-        let extra = i32::try_from(invocation.extra.len()).unwrap_or(i32::MAX - FIRST_EXTRA);
+        let extra = i32::try_from(invocation.extra.len()).unwrap_or(i32::MAX - FIRST_EXTRA - 1);
         let policy = Policy {
             reads: invocation.reads.map(PathBuf::from).into_iter().collect(),
             executes: self.tools.readable(),
             address_space_bytes: self.address_space_bytes,
             last_descriptor: FIRST_EXTRA - 1 + extra,
+            report_descriptor: Some(FIRST_EXTRA + extra),
             mode: self.mode,
         };
         serde_json::to_string(&policy).map_err(|error| internal("the policy", &error))
     }
 }
 
-fn mappings(extra: Vec<OwnedFd>) -> Vec<FdMapping> {
+/// What the sandbox had to say before it became the program, which can't add to it.
+async fn read_report(mut report: pipe::Receiver) -> String {
+    let mut text = String::new();
+    if let Err(error) = report.read_to_string(&mut text).await {
+        tracing::warn!(%error, "no report of the sandbox");
+    }
+    text
+}
+
+/// The program's descriptors from [`FIRST_EXTRA`] on, and behind them that of the report.
+fn mappings(extra: Vec<OwnedFd>, report: OwnedFd) -> Vec<FdMapping> {
     extra
         .into_iter()
+        .chain([report])
         .zip(FIRST_EXTRA..)
         .map(|(parent_fd, child_fd)| FdMapping {
             parent_fd,
@@ -141,8 +181,21 @@ impl Running {
             .log
             .await
             .map_err(|error| internal("reading ffmpeg's log", &error))?;
+        let report = self
+            .report
+            .await
+            .map_err(|error| internal("reading the sandbox's report", &error))?;
+        for weakness in report.lines().filter_map(|line| line.strip_prefix(WEAK)) {
+            tracing::warn!(weakness, "ffmpeg ran in a sandbox with holes");
+        }
         tracing::debug!(%status, errors = log.error_count, "a tool ended");
-        Ok(Ended { status, log })
+        let mut refusals = report.lines().filter_map(|line| line.strip_prefix(REFUSED));
+        Ok(Ended {
+            status,
+            log,
+            refusal: refusals.next().map(str::to_owned),
+            input: self.input,
+        })
     }
 }
 
@@ -157,12 +210,32 @@ fn is_short_of_memory(line: &str) -> bool {
 }
 
 impl Ended {
-    /// What is wrong with the surroundings rather than with the source or the work: the
-    /// sandbox could not be entered, or memory was short.
+    /// It made no system call but those of ffmpeg. Otherwise a stranger's bytes have taken it
+    /// over, or it is another ffmpeg than we know.
+    pub fn respected_the_sandbox(&self) -> Result<(), Failure> {
+        if self.status.signal() != Some(Signal::SIGSYS as i32) {
+            return Ok(());
+        }
+        let (reason, message) = match self.input {
+            Input::Source => (
+                FailureReason::SourceInvalid,
+                "sandbox violation: reading the source, ffmpeg did what only an attack makes it do",
+            ),
+            Input::Own => (
+                FailureReason::Internal,
+                "sandbox violation: ffmpeg made a system call that it is not known to make",
+            ),
+        };
+        Err(Failure::new(reason, message))
+    }
+
+    /// What is wrong before the source or the work is to be judged: the sandbox could not be
+    /// entered, or was not respected, or memory was short.
     pub fn surroundings(&self) -> Result<(), Failure> {
-        if let Some(refusal) = &self.log.refusal {
+        if let Some(refusal) = &self.refusal {
             return Err(Failure::new(FailureReason::Internal, refusal));
         }
+        self.respected_the_sandbox()?;
         let killed = self.status.signal() == Some(Signal::SIGKILL as i32);
         let short = self.log.errors.iter().any(|line| is_short_of_memory(line));
         if killed || short {

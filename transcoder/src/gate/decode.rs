@@ -102,6 +102,7 @@ mod tests {
                 inputs: counts.collect(),
                 ..LogFacts::default()
             },
+            ..Ended::default()
         }
     }
 

@@ -265,6 +265,7 @@ pub fn verification(message: impl std::fmt::Display) -> Stop {
 mod tests {
     use super::*;
     use crate::ffmpeg::log::InputCount;
+    use crate::ffmpeg::process::Input;
     use crate::ladder::frame_rate::FrameRate;
     use crate::ladder::{Channels, Size};
     use DeclaredLength::{Estimated, Exact, Unknown};
@@ -286,6 +287,7 @@ mod tests {
                 inputs: vec![input],
                 ..LogFacts::default()
             },
+            ..Ended::default()
         }
     }
 
@@ -307,9 +309,19 @@ mod tests {
     }
 
     #[test]
+    fn a_violation_of_the_sandbox_blames_the_source_where_that_is_read() {
+        let mut violated = ended(31, 0, 0);
+        let (source, message) = reason(sound(&violated, Samples(0), Unknown));
+        assert_eq!(source, FailureReason::SourceInvalid);
+        assert!(message.starts_with("sandbox violation"), "{message}");
+        violated.input = Input::Own;
+        assert_eq!(reason(encoded(&violated)).0, FailureReason::Internal);
+    }
+
+    #[test]
     fn a_sandbox_that_was_refused_blames_the_node() {
         let mut refused = ended(1 << 8, 1, 0);
-        refused.log.refusal = Some("no Landlock".to_owned());
+        refused.refusal = Some("no Landlock".to_owned());
         let result = sound(&refused, Samples(0), Unknown);
         assert_eq!(reason(result).0, FailureReason::Internal);
     }

@@ -14,3 +14,4 @@ pub mod bucket;
 pub mod execution;
 pub mod film;
 pub mod media;
+pub mod unprivileged;
