@@ -469,6 +469,32 @@ async fn uploads_of_a_deleted_asset_go() {
     );
 }
 
+#[tokio::test]
+async fn one_upload_goes_and_the_next_generation_stays() {
+    let yard = Yard::new().await;
+    let asset = AssetUid(uid(1));
+    let upload = |generation| yard.store.prefix.upload(asset, generation);
+    for generation in [1, 11] {
+        let body = b"song".to_vec();
+        yard.store
+            .bucket
+            .create(&upload(generation), body)
+            .await
+            .unwrap();
+    }
+    let generation = 1;
+    let due = yard.mark(Target::Upload { asset, generation }).await;
+    yard.sweep(due).await.unwrap();
+    yard.sweep(later(due, 31)).await.unwrap();
+    assert_eq!(
+        yard.keys().await,
+        [
+            upload(11).to_string(),
+            yard.store.prefix.claim().to_string()
+        ]
+    );
+}
+
 /// R3: the answer to a write was lost, so it is written again.
 #[tokio::test]
 async fn marking_twice_keeps_the_first_tombstone() {
