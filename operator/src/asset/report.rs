@@ -1,7 +1,7 @@
 //! What metrics and Events tell of an asset, once, on the write that records it.
+use super::Error;
 use super::source::Located;
 use super::status::{Outcome, became_ready};
-use super::{Error, retention};
 use crate::apiserver::write_status;
 use crate::caches::Asset;
 use crate::context::Context;
@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use kube::core::error_boundary::InvalidObject;
 use std::time::Duration;
 use vessel_crds::condition::{ConditionStatus, ConditionType, Fact, find};
-use vessel_crds::media_asset::MediaAssetStatus;
+use vessel_crds::media_asset::{FreedState, MediaAssetStatus};
 use vessel_crds::{MediaAsset, Phase};
 
 /// Tells of `outcome` after `status` was written.
@@ -32,17 +32,6 @@ pub async fn report(
             context.events.normal(asset, "JobCreated", &note).await;
         }
     }
-    let seen =
-        before.is_some_and(|before| before.observed_generation == status.observed_generation);
-    if let Some(fields) = retention::not_acted_on(asset).filter(|_| !seen) {
-        let note = format!(
-            "{fields}: not acted on by this version of Vessel; the storage stays until the asset is deleted"
-        );
-        context
-            .events
-            .warning(asset, "RetentionNotActedOn", &note)
-            .await;
-    }
     if became_ready(before, status) {
         ready_in(asset, status, context);
         let note = status
@@ -61,6 +50,9 @@ async fn tell(asset: &MediaAsset, outcome: &Outcome, status: &MediaAssetStatus, 
     let message = status.message.as_deref().unwrap_or_default();
     match outcome {
         Outcome::Unlocated(_, Located::Awaited(..)) => {
+            context.events.normal(asset, &reason, message).await;
+        }
+        Outcome::Expired(freed) if freed.state == FreedState::Freed => {
             context.events.normal(asset, &reason, message).await;
         }
         Outcome::Blocked(_) => context.events.warning(asset, &reason, message).await,
