@@ -5,6 +5,7 @@
 //! all that, [`retention`] says whether the time of what plays is over.
 pub mod allowed;
 pub mod apply;
+mod broken;
 pub mod build;
 pub mod dropped;
 pub mod fence;
@@ -96,7 +97,7 @@ pub async fn reconcile(asset: Arc<Asset>, leader: Arc<Leader>) -> Result<Action,
     }
     let asset = match &asset.0 {
         Ok(readable) => readable,
-        Err(broken) => return Err(report::broken(&asset, broken, &leader).await),
+        Err(broken) => return Err(broken::tell(&asset, broken, &leader).await),
     };
     if !asset
         .finalizers()

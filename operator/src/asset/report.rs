@@ -7,7 +7,6 @@ use crate::caches::Asset;
 use crate::context::Context;
 use crate::controllers::Leader;
 use kube::ResourceExt;
-use kube::core::error_boundary::InvalidObject;
 use std::time::Duration;
 use vessel_crds::condition::{ConditionStatus, ConditionType, Fact, find};
 use vessel_crds::media_asset::{FreedState, MediaAssetStatus};
@@ -83,16 +82,6 @@ fn ready_in(asset: &MediaAsset, status: &MediaAssetStatus, context: &Context) {
     for rendition in &status.renditions {
         context.metrics.jobs.asset_ready(&rendition.profile, took);
     }
-}
-
-/// An asset that can't be read: its status stays as it was, and an Event says what is wrong.
-pub async fn broken(asset: &Asset, broken: &InvalidObject, leader: &Leader) -> Error {
-    let note = format!(
-        "the object does not fit its schema, nothing is done for it: {}",
-        broken.error
-    );
-    leader.context.events.warning(asset, "Invalid", &note).await;
-    Error::Invalid(Box::new(broken.clone()))
 }
 
 /// Says on an asset that is going why it is still there.
