@@ -176,6 +176,11 @@ impl Prefix {
         Key(format!("{}{}/", self.0, tree.as_str()))
     }
 
+    /// The folder of the uploads of all assets, ending with `/`.
+    pub fn all_uploads(&self) -> Key {
+        Key(format!("{}in/", self.0))
+    }
+
     /// The folder of a job, ending with `/`.
     pub fn job(&self, folder: JobFolder) -> Key {
         Key(format!("{}{folder}/", self.0))

@@ -3,6 +3,7 @@ use super::claim::{self, Standing};
 use super::graves::Graves;
 use super::halt::Halt;
 use super::pass::Pass;
+use super::unclaimed::{Unclaimed, measure};
 use super::{Grave, Waits, mark};
 use crate::leader::LeaseView;
 use crate::metrics::{Metrics, SweepErrorReason};
@@ -511,4 +512,36 @@ async fn marking_twice_keeps_the_first_tombstone() {
             .count(),
         1
     );
+}
+
+#[tokio::test]
+async fn what_nobody_owns_is_counted_and_left_alone() {
+    let yard = Yard::new().await;
+    yard.publish(job(2)).await;
+    yard.publish(job(3)).await;
+    let asset = AssetUid(uid(1));
+    let upload = yard.store.prefix.upload(asset, 1);
+    yard.store
+        .bucket
+        .create(&upload, b"song".to_vec())
+        .await
+        .unwrap();
+    let count = async |live: &[AssetUid]| {
+        let live = live.iter().copied().collect();
+        let found = measure("main", &yard.store, &yard.graves, async || Ok(live));
+        found.await.unwrap()
+    };
+    assert_eq!(count(&[asset]).await, Unclaimed::default());
+    let all = count(&[]).await;
+    yard.mark(Target::Job(job(2))).await;
+    let half = count(&[]).await;
+    assert_eq!((half.objects - 1) * 2, all.objects - 1, "{all:?} {half:?}");
+    yard.mark(Target::Job(job(3))).await;
+    let left = Unclaimed {
+        bytes: 4,
+        objects: 1,
+    };
+    assert_eq!(count(&[]).await, left);
+    yard.mark(Target::Source { asset }).await;
+    assert_eq!(count(&[]).await, Unclaimed::default());
 }
