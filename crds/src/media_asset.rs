@@ -39,6 +39,8 @@ use std::collections::BTreeMap;
     .message("storeName is immutable: create another asset for another store"))]
 #[x_kube(validation = Rule::new("self.visibility == oldSelf.visibility")
     .message("visibility is immutable: delete the asset and create it again with the other visibility"))]
+#[x_kube(validation = Rule::new("!has(self.retention) || !has(self.retention.source) || self.retention.source != 'DeleteWhenReady' || has(self.source.upload)")
+    .message("retention.source: DeleteWhenReady is for uploads alone, Vessel never deletes what it was not sent: remove it, or use source.upload"))]
 pub struct MediaAssetSpec {
     /// Title for people, shown on the watch page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,17 +124,22 @@ pub enum Visibility {
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Retention {
-    /// What happens to an uploaded source once the asset is Ready.
+    /// What happens to an uploaded source once the asset is Ready. For `upload` alone: what
+    /// lies at an `http` or `s3` source is somebody else's and is never deleted.
     #[serde(default)]
     pub source: SourceRetention,
-    /// Seconds after a permanent failure at which the storage is freed. Default: never.
+    /// Seconds after a permanent failure at which the storage is freed: what the failed jobs
+    /// left, and an uploaded source. The asset stays Failed, and what plays goes on playing.
+    /// Default: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub cleanup_after_failed_seconds: Option<i64>,
-    /// Seconds after Ready at which the asset stops playing and its storage is freed.
-    /// Default: never.
+    /// Seconds after `status.readyTime` at which the asset stops playing and its storage is
+    /// freed, an uploaded source included, whatever `deletionPolicy` says. It is encoded
+    /// again once the source, the list of profiles or `restartToken` changes, or once this
+    /// is raised or removed. Default: never.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 60))]
+    #[schemars(range(min = 1))]
     pub expire_after_seconds: Option<i64>,
 }
 
@@ -142,7 +149,8 @@ pub enum SourceRetention {
     /// It stays as long as the asset.
     #[default]
     Keep,
-    /// It is freed once the asset is Ready.
+    /// It is freed once the asset is Ready. A profile that is added later needs another
+    /// upload: a higher `source.upload.generation`.
     DeleteWhenReady,
 }
 
@@ -234,9 +242,57 @@ pub struct MediaAssetStatus {
     /// Where the first profile plays; empty when the store has no public base URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// When everything that was asked for first played.
+    /// When everything that was asked for first played. Another source, restart token or
+    /// list of profiles sets it anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_time: Option<Time>,
+    /// SHA-256 of the source, restart token and profiles that `readyTime` belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_for: Option<String>,
+    /// Storage that `spec.retention` has given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freed: Option<Freed>,
+}
+
+/// Storage that `spec.retention` has given up.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Freed {
+    /// Why.
+    pub cause: FreedCause,
+    /// How far it is.
+    pub state: FreedState,
+    /// SHA-256 of the source, restart token and profiles that it belongs to: with others the
+    /// asset is encoded again.
+    pub work: String,
+    /// Since when.
+    pub time: Time,
+}
+
+/// Why storage was given up.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum FreedCause {
+    /// `expireAfterSeconds` have passed since it was Ready.
+    Expired,
+    /// `cleanupAfterFailedSeconds` have passed since it failed.
+    Failed,
+    /// Written by a newer version of Vessel.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
+}
+
+/// How far storage is given up.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum FreedState {
+    /// It is decided.
+    Freeing,
+    /// It is marked; the sweep frees it after the grace.
+    Freed,
+    /// Written by a newer version of Vessel.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
 }
 
 /// Defaults as they were resolved, once.
@@ -273,7 +329,10 @@ pub struct SourceStatus {
     /// SHA-256 of the bytes that were encoded, 64 hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Whether the source is still there: `Present` or `Removing`.
+    /// `spec.source.upload.generation` of an upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// Whether the source is still there: `Present`, `Removing` or `Removed`.
     #[serde(default)]
     pub state: SourceState,
 }
@@ -284,8 +343,14 @@ pub enum SourceState {
     /// It can be read.
     #[default]
     Present,
-    /// It is being freed, or is gone: no new profile can be made from it.
+    /// It is being freed: no new profile can be made from it.
     Removing,
+    /// It is marked, and freed after the grace; no new profile can be made from it.
+    Removed,
+    /// Written by a newer version of Vessel.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
 }
 
 /// An upload that is awaited.

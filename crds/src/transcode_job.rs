@@ -228,6 +228,11 @@ pub struct Attempt {
     /// Who interrupted it, for `Disrupted`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disrupted_by: Option<Disruptor>,
+    /// ETag that it found at an `http` source: a later attempt that finds another one is
+    /// `SourceChanged`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub source_etag: Option<String>,
 }
 
 /// Who interrupted an attempt.

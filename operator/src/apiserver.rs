@@ -3,7 +3,10 @@
 //! No write is safe because of the lease; each is safe by itself. A lost race is an answer,
 //! not an error.
 use crate::metrics::ReconcileErrorClass;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions,
+    PropagationPolicy,
+};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
@@ -190,16 +193,14 @@ where
 }
 
 /// Writes the status of `object` as it was observed: another version of it is a conflict.
+/// Whether the answer fits the type is of no concern.
 pub async fn write_status<K, S>(client: &Client, object: &K, status: &S) -> Result<(), ApiError>
 where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + Debug
-        + DeserializeOwned,
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     S: Serialize,
 {
     let name = object.name_any();
-    let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
+    let api = untyped::<K>(client, &object.namespace().unwrap_or_default());
     let body = json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),
@@ -376,12 +377,16 @@ pub async fn get_untyped<K>(
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
 {
-    let resource = kube::api::ApiResource::erase::<K>(&());
-    let api: Api<kube::api::DynamicObject> =
-        Api::namespaced_with(client.clone(), namespace, &resource);
-    let found = api
+    let found = untyped::<K>(client, namespace)
         .get_opt(name)
         .await
         .map_err(|error| ApiError::of::<K>(Action::Get, name, error))?;
     Ok(found.map(|object| object.data))
+}
+
+fn untyped<K>(client: &Client, namespace: &str) -> Api<DynamicObject>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+{
+    Api::namespaced_with(client.clone(), namespace, &ApiResource::erase::<K>(&()))
 }

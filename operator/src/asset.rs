@@ -1,9 +1,11 @@
 //! MediaAssets: which TranscodeJobs ought to exist, and what plays.
 //!
 //! [`validate`] resolves store and profiles, [`source`] finds the source's version, [`plan`]
-//! says which jobs there ought to be and what plays, [`apply`] does it, [`status`] tells.
+//! says which jobs there ought to be and what plays, [`apply`] does it, [`status`] tells. Before
+//! all that, [`retention`] says whether the time of what plays is over.
 pub mod allowed;
 pub mod apply;
+mod broken;
 pub mod build;
 pub mod dropped;
 pub mod fence;
@@ -13,6 +15,7 @@ pub(crate) mod fixtures;
 pub mod plan;
 pub mod pointer;
 pub mod publish;
+mod release;
 mod report;
 pub mod retention;
 pub mod source;
@@ -30,12 +33,13 @@ use jiff::{SignedDuration, Timestamp};
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
+use retention::Expiry;
 use source::Located;
 use status::Outcome;
 use std::sync::Arc;
 use std::time::Duration;
 use validate::{BlockReason, Choices};
-use vessel_crds::media_asset::SourceStatus;
+use vessel_crds::media_asset::{FreedState, SourceStatus};
 use vessel_crds::{MediaAsset, Phase, TranscodeJob, labels};
 
 /// How long a finalizer waits for its store before it looks again.
@@ -66,6 +70,9 @@ pub enum Error {
     /// The storage could not be accounted for.
     #[error("the finalizer: {0}")]
     Finalize(#[source] WorkError),
+    /// Storage that is given up could not be marked.
+    #[error("the retention: {0}")]
+    Release(#[source] WorkError),
 }
 
 impl Error {
@@ -75,6 +82,7 @@ impl Error {
             Self::Invalid(_) => ReconcileErrorClass::Invalid,
             Self::Source(error)
             | Self::Finalize(error)
+            | Self::Release(error)
             | Self::Apply(apply::Error::Work(error)) => error.class(),
             Self::Apply(apply::Error::Output(_)) => ReconcileErrorClass::Internal,
             Self::Adopt(error) | Self::Status(error) => error.class(),
@@ -89,7 +97,7 @@ pub async fn reconcile(asset: Arc<Asset>, leader: Arc<Leader>) -> Result<Action,
     }
     let asset = match &asset.0 {
         Ok(readable) => readable,
-        Err(broken) => return Err(report::broken(&asset, broken, &leader).await),
+        Err(broken) => return Err(broken::tell(&asset, broken, &leader).await),
     };
     if !asset
         .finalizers()
@@ -101,9 +109,31 @@ pub async fn reconcile(asset: Arc<Asset>, leader: Arc<Leader>) -> Result<Action,
         return Ok(Action::await_change());
     }
     let now = leader.context.clock.now();
-    let outcome = outcome(asset, &leader, now).await?;
+    let outcome = match expired(asset, &leader).await? {
+        Some(outcome) => outcome,
+        None => outcome(asset, &leader, now).await?,
+    };
     record(asset, &outcome, &leader).await?;
-    Ok(look_again(next_look(&outcome, now), now))
+    Ok(look_again(next_look(asset, &outcome, now), now))
+}
+
+/// What an asset comes to whose time is over; `None` when it is not.
+async fn expired(asset: &MediaAsset, leader: &Leader) -> Result<Option<Outcome>, Error> {
+    let freed = match retention::expiry(asset, &leader.context.clock.now_meta()) {
+        Expiry::Runs => return Ok(None),
+        Expiry::Unknown => return Ok(Some(Outcome::AsItWas)),
+        Expiry::Begin(freed) => freed,
+        Expiry::Rests(freed) => {
+            release::retire_all(asset, leader)
+                .await
+                .map_err(Error::Release)?;
+            freed
+        }
+        Expiry::Finish(freed) => release::expire(asset, freed, leader)
+            .await
+            .map_err(Error::Release)?,
+    };
+    Ok(Some(Outcome::Expired(freed)))
 }
 
 /// Resolves, locates, plans and applies.
@@ -132,14 +162,19 @@ async fn outcome(asset: &MediaAsset, leader: &Leader, now: Timestamp) -> Result<
         return Ok(Outcome::Located(valid, source));
     }
     let plan = Box::new(plan::plan(asset, &valid, &source, &jobs(asset, leader)));
+    let tidy = retention::tidy(asset, &source, &plan, now);
     let applied = apply::apply(&plan, asset, &valid, leader)
         .await
         .map_err(Error::Apply)?;
+    release::tidy(tidy, &plan, asset, &source, &valid, leader)
+        .await
+        .map_err(Error::Release)?;
     Ok(Outcome::Planned {
         valid,
         source,
         plan,
         applied,
+        tidy,
     })
 }
 
@@ -195,10 +230,20 @@ fn jobs(asset: &MediaAsset, leader: &Leader) -> Vec<Arc<TranscodeJob>> {
         .collect()
 }
 
-/// When to look again, if no event will tell. Never for what is settled.
-fn next_look(outcome: &Outcome, now: Timestamp) -> Option<Timestamp> {
+/// When to look again, if no event will tell.
+fn next_look(asset: &MediaAsset, outcome: &Outcome, now: Timestamp) -> Option<Timestamp> {
+    let retained = retention::next_look(asset, outcome.plan(), now);
+    [unsettled(outcome, now), retained]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+/// Never for what is settled.
+fn unsettled(outcome: &Outcome, now: Timestamp) -> Option<Timestamp> {
     let after = |pause| now.saturating_add(pause).ok();
     match outcome {
+        Outcome::Expired(freed) if freed.state == FreedState::Freeing => after(UNSETTLED),
         Outcome::Unlocated(_, Located::Awaited(_, time) | Located::Missing(_, time)) => Some(*time),
         Outcome::Planned { applied, .. } if applied.playing == Playing::Unsettled => {
             after(UNSETTLED)

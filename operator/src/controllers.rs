@@ -192,13 +192,16 @@ fn key<K: Resource<DynamicType = ()>>(object: &K) -> String {
     )
 }
 
+/// Longest pause: a timer of the runtime does not reach years ahead.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// The action that comes back at `time`; without one, when something has changed.
 pub fn look_again(time: Option<Timestamp>, now: Timestamp) -> Action {
     match time {
         None => Action::await_change(),
         Some(time) => {
             let wait = Duration::try_from(time.duration_since(now)).unwrap_or_default();
-            Action::requeue(wait.max(Duration::from_millis(200)))
+            Action::requeue(wait.clamp(Duration::from_millis(200), LONGEST))
         }
     }
 }

@@ -4,5 +4,6 @@ pub(crate) mod apiserver;
 mod bucket;
 mod crashes;
 mod races;
+mod retention;
 mod settled;
 mod world;

@@ -12,6 +12,7 @@ mod mark;
 mod pass;
 mod plan;
 mod run;
+mod unclaimed;
 
 pub use graves::Graves;
 pub use mark::{Grave, Waits, mark};

@@ -11,6 +11,7 @@ mod object;
 mod observe;
 mod presign;
 mod stream;
+mod versioning;
 
 pub use connect::{ConnectError, Connection, Credentials};
 pub use error::{BucketError, ErrorClass};
@@ -19,6 +20,7 @@ pub use object::{Creation, ObjectHead, ObjectRef, Replacement, Stored};
 pub use observe::{Code, Observe, Op, Unobserved};
 pub use presign::PutTerms;
 pub use stream::Opened;
+pub use versioning::Versioning;
 
 use aws_sdk_s3::Client;
 use clock::ServerClock;

@@ -7,7 +7,9 @@
 //! {prefix}{pub|prv}/{asset}/{job}/{pod}/…                one execution
 //! {prefix}ptr/{asset}.json                               what plays
 //! {prefix}names/{namespace}/{name}.json                  which asset bears a name
-//! {prefix}sweep/{uid}.json                               tombstone of a job or a source
+//! {prefix}sweep/{uid}.json                               tombstone of a job
+//! {prefix}sweep/in-{asset}.json                          tombstone of all uploads of an asset
+//! {prefix}sweep/in-{asset}-{generation}.json             tombstone of one upload
 //! ```
 use crate::path::ObjectPath;
 use crate::uid::{AssetUid, JobUid, PodUid};
@@ -134,6 +136,11 @@ impl Prefix {
         Key(format!("{}in/{asset}/", self.0))
     }
 
+    /// The folder of one upload of an asset, ending with `/`.
+    pub fn upload_folder(&self, asset: AssetUid, generation: i64) -> Key {
+        Key(format!("{}in/{asset}/{generation}/", self.0))
+    }
+
     /// The pointer of an asset.
     pub fn pointer(&self, asset: AssetUid) -> Key {
         Key(format!("{}ptr/{asset}.json", self.0))
@@ -154,6 +161,11 @@ impl Prefix {
         Key(format!("{}sweep/in-{asset}.json", self.0))
     }
 
+    /// The tombstone of one upload of an asset.
+    pub fn upload_tombstone(&self, asset: AssetUid, generation: i64) -> Key {
+        Key(format!("{}sweep/in-{asset}-{generation}.json", self.0))
+    }
+
     /// The folder of all tombstones, ending with `/`.
     pub fn tombstones(&self) -> Key {
         Key(format!("{}sweep/", self.0))
@@ -162,6 +174,11 @@ impl Prefix {
     /// The folder of a tree, ending with `/`.
     pub fn tree(&self, tree: Tree) -> Key {
         Key(format!("{}{}/", self.0, tree.as_str()))
+    }
+
+    /// The folder of the uploads of all assets, ending with `/`.
+    pub fn all_uploads(&self) -> Key {
+        Key(format!("{}in/", self.0))
     }
 
     /// The folder of a job, ending with `/`.
@@ -280,6 +297,7 @@ mod tests {
                 prefix.name("music", "night-drive"),
                 prefix.job_tombstone(folder().job),
                 prefix.source_tombstone(asset),
+                prefix.upload_tombstone(asset, 2),
             ]
             .map(|key| key.to_string())
             .join("\n")

@@ -35,6 +35,14 @@ pub enum Target {
         /// The asset.
         asset: AssetUid,
     },
+    /// One upload of an asset that lives on.
+    #[serde(rename_all = "camelCase")]
+    Upload {
+        /// The asset.
+        asset: AssetUid,
+        /// Its `spec.source.upload.generation`.
+        generation: i64,
+    },
 }
 
 /// What killed it.
@@ -42,10 +50,10 @@ pub enum Target {
 pub enum Cause {
     /// The asset was deleted.
     AssetDeleted,
-    /// Another job of the same profile plays now.
+    /// Another job of the same profile plays now, or another upload has come.
     Superseded,
     /// The job failed for good or was called off.
     Cancelled,
-    /// The asset expired or was cleaned up.
+    /// The asset's `spec.retention` gave it up.
     Expired,
 }

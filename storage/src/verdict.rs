@@ -8,6 +8,9 @@ use vessel_crds::reason::FailureReason;
 /// Longest termination message, in bytes: the kubelet cuts at 4,096.
 pub const TERMINATION_BYTES: usize = 3500;
 
+/// Longest ETag of a source that is told, in bytes: one that is longer is not compared.
+pub const SOURCE_ETAG_BYTES: usize = 256;
+
 /// Exit code of a pod that committed, was superseded or was cancelled.
 pub const EXIT_DONE: u8 = 0;
 /// Exit code of a pod that failed for good.
@@ -33,6 +36,9 @@ pub struct Verdict {
     /// What the source turned out to be, as far as it was found out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<MediaFacts>,
+    /// ETag that the source had, as soon as it was read: a later attempt has to find the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_etag: Option<String>,
     /// What it cost.
     #[serde(default)]
     pub cost: Cost,

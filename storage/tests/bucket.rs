@@ -3,8 +3,10 @@
 use reqwest::{Client, Method, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use vessel_storage::bucket::{
-    Bucket, Creation, ErrorClass, ObjectRef, PutTerms, Replacement, Unobserved,
+    Bucket, Creation, ErrorClass, ObjectRef, PutTerms, Replacement, Unobserved, Versioning,
 };
 use vessel_storage::content::{ContentType, IMMUTABLE};
 use vessel_storage::digest::Sha256;
@@ -245,4 +247,64 @@ async fn an_upload_url_takes_a_bare_put() {
     assert_eq!(put.status(), StatusCode::OK);
     let head = bucket.head(&key("in/a/1/source")).await.unwrap().unwrap();
     assert_eq!(head.bytes, 4);
+}
+
+/// What a bucket says of its versions whose server answers everything with that.
+async fn versioning(status: &str, body: &str) -> Versioning {
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let gateway = Gateway::start().unwrap();
+    let mut connection = gateway.connection("test-secret");
+    connection.endpoint = Some(format!("http://{address}"));
+    let bucket = Bucket::connect(connection, Arc::new(Unobserved))
+        .await
+        .unwrap();
+    bucket.versioning().await
+}
+
+#[tokio::test]
+async fn a_bucket_that_keeps_what_is_deleted_is_told_from_one_that_does_not() {
+    let configured =
+        |status: &str| format!("<VersioningConfiguration>{status}</VersioningConfiguration>");
+    let refused = |code: &str| format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
+    let cases = [
+        (
+            "200 OK",
+            configured("<Status>Enabled</Status>"),
+            Versioning::KeepsDeleted,
+        ),
+        (
+            "200 OK",
+            configured("<Status>Suspended</Status>"),
+            Versioning::Off,
+        ),
+        ("200 OK", configured(""), Versioning::Off),
+        ("403 Forbidden", refused("AccessDenied"), Versioning::Off),
+        (
+            "501 Not Implemented",
+            refused("NotImplemented"),
+            Versioning::Off,
+        ),
+    ];
+    for (status, body, expected) in cases {
+        assert_eq!(versioning(status, &body).await, expected, "{status} {body}");
+    }
+    let gateway = Gateway::start().unwrap();
+    assert_eq!(
+        gateway.bucket().await.unwrap().versioning().await,
+        Versioning::Off
+    );
 }

@@ -19,14 +19,14 @@ use crate::verdict;
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use vessel_crds::media::{MediaFacts, TrackUsage};
 use vessel_crds::reason::FailureReason;
 use vessel_storage::content::ContentType;
 use vessel_storage::path::ObjectPath;
-use vessel_storage::verdict::{Stage, Verdict};
+use vessel_storage::verdict::{SOURCE_ETAG_BYTES, Stage, Verdict};
 
 /// Where the kubelet reads a container's last words.
 const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -50,6 +50,7 @@ struct Execution {
     meter: Arc<Meter>,
     board: Board,
     findings: Findings,
+    source_etag: OnceLock<String>,
 }
 
 /// Runs the job that the environment names.
@@ -98,6 +99,7 @@ fn begin(meter: &Arc<Meter>) -> Result<(tokio::runtime::Runtime, Execution), Sto
         meter: Arc::clone(meter),
         board: Board::default(),
         findings: Findings::default(),
+        source_etag: OnceLock::new(),
         settings,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -120,7 +122,10 @@ async fn supervise(execution: &Execution) -> Verdict {
         stop = terminated() => Err(stop),
     };
     let media = execution.findings.get();
-    let verdict = verdict::verdict(ended.as_ref().copied(), media, &execution.meter);
+    let verdict = Verdict {
+        source_etag: execution.source_etag.get().cloned(),
+        ..verdict::verdict(ended.as_ref().copied(), media, &execution.meter)
+    };
     // First of all: whatever comes behind it may take longer than the pod is left.
     last_words(&verdict);
     if let Ok(()) | Err(Stop::Failed(_)) = &ended {
@@ -155,6 +160,10 @@ impl Execution {
     async fn execute(&self) -> Result<(), Stop> {
         self.begin(Stage::Fetch);
         let source = fetch::fetch(&self.settings, &self.grants, &self.store, &self.meter).await?;
+        let etag = source.etag.as_ref();
+        if let Some(etag) = etag.filter(|etag| etag.len() <= SOURCE_ETAG_BYTES) {
+            self.source_etag.get_or_init(|| etag.clone());
+        }
 
         self.begin(Stage::Probe);
         let probe = probe::probe(&self.sandbox, &source.path).await?;

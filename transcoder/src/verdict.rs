@@ -28,6 +28,7 @@ pub fn verdict(ended: Result<(), &Stop>, media: Option<MediaFacts>, meter: &Mete
         message: message.chars().take(MESSAGE_CHARS).collect(),
         permanent: failure.is_some_and(|failure| failure.class == FailureClass::Permanent),
         media,
+        source_etag: None,
         cost: meter.cost(),
         stages: meter.stages(),
     }

@@ -211,6 +211,16 @@ async fn secret_headers_do_not_follow_to_another_port() {
 }
 
 #[tokio::test]
+async fn what_was_read_is_told_by_an_execution_that_fails_later() {
+    let server = Server::start().await;
+    let mut execution = server.execution("/file").await;
+    execution.limits.max_duration_seconds = 0;
+    let ended = execution.run().await;
+    assert_eq!(ended.verdict.reason, Some(FailureReason::LimitExceeded));
+    assert_eq!(ended.verdict.source_etag.as_deref(), Some("\"v1\""));
+}
+
+#[tokio::test]
 async fn another_version_in_the_middle_is_another_source() {
     let server = Server::start().await;
     server

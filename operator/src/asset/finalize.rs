@@ -72,7 +72,7 @@ pub async fn finalize(asset: &Asset, leader: &Leader) -> Result<Finalized, WorkE
 }
 
 /// The asset itself, or one with its metadata: a patch of the finalizers needs no more.
-fn stub(asset: &Asset) -> MediaAsset {
+pub fn stub(asset: &Asset) -> MediaAsset {
     match &asset.0 {
         Ok(asset) => asset.clone(),
         Err(broken) => MediaAsset {

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use vessel_crds::TranscodeJob;
 use vessel_crds::execution::Execution;
-use vessel_crds::media_asset::{ProfileUpdates, SourceStatus};
+use vessel_crds::media_asset::{ProfileUpdates, SourceState, SourceStatus};
 use vessel_crds::transcode_job::Scheduling;
 use vessel_crds::{MediaAsset, TranscodeJobSpec};
 
@@ -28,6 +28,8 @@ pub struct Plan {
     pub play: Vec<Arc<TranscodeJob>>,
     /// Profiles that are gone and of which nothing was made.
     pub missing_profiles: Vec<String>,
+    /// Profiles that can't be made any more: the source was given up.
+    pub source_removed: Vec<String>,
 }
 
 /// A profile that was asked for.
@@ -115,6 +117,9 @@ fn plan_profile(
         (Some(job), current) => {
             let execution = current.as_ref().map(|current| &current.execution);
             plan.follow.extend(follow(asset, job, execution));
+        }
+        (None, Some(_)) if source.state != SourceState::Present => {
+            plan.source_removed.push(profile.name.clone());
         }
         (None, Some(current)) => {
             let store = (

@@ -1,12 +1,14 @@
 //! What the pointer document should say. Pure.
 use crate::store::ReadyStore;
 use kube::ResourceExt;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use vessel_crds::media::{MediaFacts, TrackKind, TrackUsage};
 use vessel_crds::{MediaAsset, TranscodeJob};
 use vessel_storage::digest::Sha256;
 use vessel_storage::key::JobFolder;
 use vessel_storage::pointer::{PointedRendition, Pointer, PointerState, PresentationKind};
+use vessel_storage::uid::{AssetUid, StoreUid};
 
 /// A pointer before it has a revision.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +70,7 @@ impl Draft {
         Ok(Some(Self { pointer, jobs }))
     }
 
-    /// The pointer of an asset that is gone: nothing plays, for ever.
+    /// A pointer of which nothing plays.
     pub fn withdrawn(pointer: Pointer) -> Self {
         Self {
             pointer: Pointer {
@@ -80,6 +82,24 @@ impl Draft {
             },
             jobs: Vec::new(),
         }
+    }
+
+    /// The pointer of `asset` while nothing of it may play.
+    pub fn withdrawn_of(asset: &MediaAsset, uid: AssetUid, store: StoreUid) -> Self {
+        Self::withdrawn(Pointer {
+            revision: 0,
+            lease_transitions: 0,
+            state: PointerState::Withdrawn,
+            visibility: asset.spec.visibility,
+            asset_uid: uid,
+            store_uid: store,
+            namespace: asset.namespace().unwrap_or_default(),
+            name: asset.name_any(),
+            title: None,
+            metadata: BTreeMap::new(),
+            duration_millis: None,
+            renditions: Vec::new(),
+        })
     }
 
     /// Digest of what it says, whatever its revision.
@@ -108,7 +128,7 @@ impl Draft {
     }
 
     /// The asset.
-    pub const fn asset_uid(&self) -> vessel_storage::uid::AssetUid {
+    pub const fn asset_uid(&self) -> AssetUid {
         self.pointer.asset_uid
     }
 

@@ -15,7 +15,7 @@ use vessel_crds::MediaAsset;
 use vessel_storage::bucket::{BucketError, Creation, Replacement, Stored};
 use vessel_storage::commit::Commit;
 use vessel_storage::key::{JobFolder, Key};
-use vessel_storage::pointer::{Name, Pointer};
+use vessel_storage::pointer::{Name, Pointer, PointerState};
 use vessel_storage::uid::AssetUid;
 
 /// How a publication ended.
@@ -166,12 +166,24 @@ pub async fn withdraw(
 ) -> Result<Option<Vec<JobFolder>>, BucketError> {
     let key = store.prefix.pointer(gone.asset_uid());
     let before: Option<Stored<Pointer>> = store.bucket.get_json(&key).await?;
-    if let Some(before) = &before
-        && before.value.state == vessel_storage::pointer::PointerState::Withdrawn
-    {
-        return Ok(Some(Vec::new()));
-    }
     let dropped = dropped(before.as_ref().map(|before| &before.value), &[]);
-    let swapped = swap(gone, store, &key, before, transitions).await?;
-    Ok(swapped.map(|_| dropped))
+    let replaced = replace(gone, store, &key, before, transitions).await?;
+    Ok(replaced.then_some(dropped))
+}
+
+/// Withdraws the pointer that was read as `before`; `false` when somebody else wrote at the
+/// same time.
+pub async fn replace(
+    gone: &Draft,
+    store: &ReadyStore,
+    key: &Key,
+    before: Option<Stored<Pointer>>,
+    transitions: i64,
+) -> Result<bool, BucketError> {
+    let withdrawn = |before: &Stored<Pointer>| before.value.state == PointerState::Withdrawn;
+    if before.as_ref().is_some_and(withdrawn) {
+        return Ok(true);
+    }
+    let swapped = swap(gone, store, key, before, transitions).await?;
+    Ok(swapped.is_some())
 }

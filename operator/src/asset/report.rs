@@ -1,16 +1,15 @@
 //! What metrics and Events tell of an asset, once, on the write that records it.
+use super::Error;
 use super::source::Located;
 use super::status::{Outcome, became_ready};
-use super::{Error, retention};
 use crate::apiserver::write_status;
 use crate::caches::Asset;
 use crate::context::Context;
 use crate::controllers::Leader;
 use kube::ResourceExt;
-use kube::core::error_boundary::InvalidObject;
 use std::time::Duration;
 use vessel_crds::condition::{ConditionStatus, ConditionType, Fact, find};
-use vessel_crds::media_asset::MediaAssetStatus;
+use vessel_crds::media_asset::{FreedState, MediaAssetStatus};
 use vessel_crds::{MediaAsset, Phase};
 
 /// Tells of `outcome` after `status` was written.
@@ -32,17 +31,6 @@ pub async fn report(
             context.events.normal(asset, "JobCreated", &note).await;
         }
     }
-    let seen =
-        before.is_some_and(|before| before.observed_generation == status.observed_generation);
-    if let Some(fields) = retention::not_acted_on(asset).filter(|_| !seen) {
-        let note = format!(
-            "{fields}: not acted on by this version of Vessel; the storage stays until the asset is deleted"
-        );
-        context
-            .events
-            .warning(asset, "RetentionNotActedOn", &note)
-            .await;
-    }
     if became_ready(before, status) {
         ready_in(asset, status, context);
         let note = status
@@ -61,6 +49,9 @@ async fn tell(asset: &MediaAsset, outcome: &Outcome, status: &MediaAssetStatus, 
     let message = status.message.as_deref().unwrap_or_default();
     match outcome {
         Outcome::Unlocated(_, Located::Awaited(..)) => {
+            context.events.normal(asset, &reason, message).await;
+        }
+        Outcome::Expired(freed) if freed.state == FreedState::Freed => {
             context.events.normal(asset, &reason, message).await;
         }
         Outcome::Blocked(_) => context.events.warning(asset, &reason, message).await,
@@ -91,16 +82,6 @@ fn ready_in(asset: &MediaAsset, status: &MediaAssetStatus, context: &Context) {
     for rendition in &status.renditions {
         context.metrics.jobs.asset_ready(&rendition.profile, took);
     }
-}
-
-/// An asset that can't be read: its status stays as it was, and an Event says what is wrong.
-pub async fn broken(asset: &Asset, broken: &InvalidObject, leader: &Leader) -> Error {
-    let note = format!(
-        "the object does not fit its schema, nothing is done for it: {}",
-        broken.error
-    );
-    leader.context.events.warning(asset, "Invalid", &note).await;
-    Error::Invalid(Box::new(broken.clone()))
 }
 
 /// Says on an asset that is going why it is still there.

@@ -1,6 +1,7 @@
 //! Where the media comes from, and which version of it. [`step`] is pure; the modules below
 //! ask the bucket.
 pub mod http;
+mod replaced;
 pub mod s3;
 pub mod upload;
 
@@ -44,6 +45,8 @@ pub enum Located {
     Missing(String, Timestamp),
     /// The store does not allow it.
     Denied(String),
+    /// It was given up.
+    Removed(String),
 }
 
 /// The step for `asset` at `now`.
@@ -109,9 +112,9 @@ pub async fn locate(
                 Err(denied) => Ok(Located::Denied(denied.to_string())),
             }
         }
-        SourceStep::Ask(source) => upload::ask(source, asset, store, leader, now).await,
+        SourceStep::Ask(source) => upload::ask(source, asset, valid, leader, now).await,
         SourceStep::Poll(source, status) => {
-            upload::poll(source, status, asset, store, leader, now).await
+            upload::poll(source, status, asset, valid, leader, now).await
         }
     }
 }

@@ -6,13 +6,14 @@ pub use facts::Standing;
 
 use super::apply::{Applied, Playing};
 use super::plan::{Plan, Wanted};
+use super::retention::{self, Tidy};
 use super::source::Located;
 use super::validate::{Blocked, Valid};
 use facts::{Facts, facts};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 use vessel_crds::condition::{self, ConditionType, Fact};
-use vessel_crds::media_asset::{MediaAssetStatus, RenditionStatus};
+use vessel_crds::media_asset::{Freed, FreedState, MediaAssetStatus, RenditionStatus, SourceState};
 use vessel_crds::{MediaAsset, Phase};
 
 /// What a reconciliation has come to.
@@ -39,7 +40,21 @@ pub enum Outcome {
         plan: Box<Plan>,
         /// What was done.
         applied: Applied,
+        /// What it gives up.
+        tidy: Tidy,
     },
+    /// The time of what plays is over.
+    Expired(Freed),
+}
+
+impl Outcome {
+    /// What its jobs ought to be, where that is known.
+    pub fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Planned { plan, .. } => Some(plan),
+            _ => None,
+        }
+    }
 }
 
 /// The status of `asset` after `outcome`. Equal to the one before when nothing has changed.
@@ -71,15 +86,59 @@ pub fn after(asset: &MediaAsset, outcome: &Outcome, now: &Time) -> MediaAssetSta
             source,
             plan,
             applied,
+            tidy,
         } => {
             status.resolved = Some(valid.resolved.clone());
             status.upload = None;
-            status.source = Some(source.clone());
+            status.source = Some(tidy.source_after(source.clone()));
+            status.freed = tidy.freed_after(asset, now);
             planned(&mut status, asset, valid, plan, applied);
         }
+        Outcome::Expired(freed) => expired(&mut status, asset, freed),
     }
+    let holds = |freed: &Freed| retention::holds(asset, freed, now.0);
+    status.freed = status.freed.filter(holds);
     conclude(&mut status, &before, facts(asset, outcome, &before), now);
+    if status.phase == Phase::Ready {
+        ready_since(&mut status, asset, now);
+    }
     status
+}
+
+/// From when the time of what plays is counted: anew for other work.
+fn ready_since(status: &mut MediaAssetStatus, asset: &MediaAsset, now: &Time) {
+    let work = Some(retention::work(asset));
+    // An older version of Vessel did not record what its time belongs to.
+    let counts = status.ready_for.is_none() || status.ready_for == work;
+    if status.ready_time.is_none() || !counts {
+        status.ready_time = Some(now.clone());
+    }
+    status.ready_for = work;
+}
+
+/// Nothing plays any more, and nothing can be made from an upload.
+fn expired(status: &mut MediaAssetStatus, asset: &MediaAsset, freed: &Freed) {
+    status.freed = Some(freed.clone());
+    if freed.state != FreedState::Freed {
+        return;
+    }
+    status.pointer_revision = None;
+    status.pointer_digest = None;
+    status.renditions.clear();
+    status.playback.clear();
+    status.url = None;
+    status.storage_bytes = None;
+    status.progress_percent = None;
+    let profiles = status
+        .resolved
+        .as_ref()
+        .map_or(0, |resolved| resolved.profiles.len());
+    status.profiles_ready = Some(format!("0/{profiles}"));
+    if let Some(source) = status.source.as_mut()
+        && retention::generation(asset, source).is_some()
+    {
+        source.state = SourceState::Removed;
+    }
 }
 
 fn located_in(status: &mut MediaAssetStatus, located: &Located) {
@@ -87,7 +146,9 @@ fn located_in(status: &mut MediaAssetStatus, located: &Located) {
         Located::Awaited(upload, _) | Located::Expired(upload) => {
             status.upload = Some(upload.clone());
         }
-        Located::Found(_) | Located::Missing(..) | Located::Denied(_) => status.upload = None,
+        Located::Found(_) | Located::Missing(..) | Located::Denied(_) | Located::Removed(_) => {
+            status.upload = None;
+        }
     }
 }
 
@@ -101,7 +162,7 @@ fn planned(
     status.renditions = plan
         .wanted
         .iter()
-        .map(|wanted| rendition(wanted, applied))
+        .map(|wanted| rendition(wanted, plan, applied))
         .collect();
     status.progress_percent = Some(summary::progress(plan));
     if let Playing::Published { revision, digest } = &applied.playing {
@@ -114,7 +175,7 @@ fn planned(
     status.profiles_ready = Some(format!("{ready}/{}", plan.wanted.len()));
 }
 
-fn rendition(wanted: &Wanted, applied: &Applied) -> RenditionStatus {
+fn rendition(wanted: &Wanted, plan: &Plan, applied: &Applied) -> RenditionStatus {
     let created = applied
         .created
         .iter()
@@ -124,7 +185,7 @@ fn rendition(wanted: &Wanted, applied: &Applied) -> RenditionStatus {
         profile: wanted.profile.clone(),
         job: job.map(ResourceExt::name_any),
         version: job.map(|job| job.spec.work.source_version.clone()),
-        phase: facts::phase_of(wanted.job.as_deref()),
+        phase: facts::phase_of(wanted, plan),
     }
 }
 
@@ -137,9 +198,6 @@ fn conclude(status: &mut MediaAssetStatus, before: &MediaAssetStatus, facts: Fac
     status.conditions = Fact::merge(&facts.conditions, &before.conditions, generation, now);
     status.phase = facts.phase;
     status.message = Some(facts.message).filter(|message| !message.is_empty());
-    if facts.phase == Phase::Ready {
-        status.ready_time.get_or_insert_with(|| now.clone());
-    }
     status.progress = status.progress_percent.map(crate::human::percent);
     status.size = status.storage_bytes.map(crate::human::size);
 }

@@ -12,7 +12,7 @@ use crate::work::{WorkError, with_patience};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use kube::{Resource, ResourceExt};
-use vessel_crds::media_asset::DeletionPolicy;
+use vessel_crds::media_asset::{DeletionPolicy, FreedCause};
 use vessel_crds::transcode_job::Work;
 use vessel_crds::{MediaAsset, TranscodeJob, labels};
 use vessel_storage::commit::Commit;
@@ -200,6 +200,9 @@ fn fate(job: &TranscodeJob, asset: Option<&Asset>) -> Fate {
     let Some(asset) = asset else {
         return Fate::Dead(Cause::AssetDeleted);
     };
+    if asset.0.as_ref().is_ok_and(is_expired) {
+        return Fate::Dead(Cause::Expired);
+    }
     // A namespace is emptied in any order: what is to be retained is so before its asset goes.
     // What can't be read is left where it lies: a leak is the safe side.
     match asset.0.as_ref().map(policy) {
@@ -218,6 +221,15 @@ fn fate(job: &TranscodeJob, asset: Option<&Asset>) -> Fate {
     } else {
         Cause::Cancelled
     })
+}
+
+/// `deletionPolicy` speaks of the end of the asset, not of the end of its time.
+fn is_expired(asset: &MediaAsset) -> bool {
+    let freed = asset
+        .status
+        .as_ref()
+        .and_then(|status| status.freed.as_ref());
+    freed.is_some_and(|freed| freed.cause == FreedCause::Expired)
 }
 
 const fn policy(asset: &MediaAsset) -> DeletionPolicy {

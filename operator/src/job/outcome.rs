@@ -4,7 +4,7 @@ use vessel_crds::media::MediaFacts;
 use vessel_crds::reason::{FailureClass, FailureReason};
 use vessel_crds::transcode_job::{AttemptOutcome, Disruptor};
 use vessel_storage::commit::Published;
-use vessel_storage::verdict::{Verdict, VerdictOutcome};
+use vessel_storage::verdict::{SOURCE_ETAG_BYTES, Verdict, VerdictOutcome};
 
 use super::pod_end::PodEnd;
 use super::waiting::Waiting;
@@ -103,6 +103,8 @@ pub struct Ended {
     pub next_memory_bytes: Option<i64>,
     /// What the source turned out to be, as far as it was found out.
     pub media: Option<MediaFacts>,
+    /// ETag that the source had, if it was read.
+    pub source_etag: Option<String>,
 }
 
 /// What an ended attempt counts as.
@@ -123,12 +125,14 @@ pub fn conclude(evidence: &Evidence) -> End {
         CommitSeen::Void => return End::Void,
         CommitSeen::None => {}
     }
-    let ended = by_verdict(evidence)
+    let mut ended = by_verdict(evidence)
         .or_else(|| by_memory(evidence))
         .or_else(|| by_eviction(evidence))
         .or_else(|| by_disruption(evidence))
         .or_else(|| by_deadline(evidence))
         .unwrap_or_else(|| unexplained(evidence));
+    // Whoever stopped the pod: what it has read stays read.
+    ended.source_etag = evidence.verdict.as_ref().and_then(source_etag);
     End::Ended(Box::new(ended))
 }
 
@@ -147,8 +151,14 @@ impl Ended {
             disrupted_by: None,
             next_memory_bytes: None,
             media: None,
+            source_etag: None,
         }
     }
+}
+
+fn source_etag(verdict: &Verdict) -> Option<String> {
+    let etag = verdict.source_etag.clone()?;
+    (etag.len() <= SOURCE_ETAG_BYTES).then_some(etag)
 }
 
 /// An execution that was told to stop does not know why: the platform says.

@@ -77,6 +77,13 @@ pub fn open_attempt(status: &TranscodeJobStatus) -> Option<&Attempt> {
         .filter(|attempt| attempt.outcome.is_none())
 }
 
+/// ETag that an earlier attempt found at the source. Each that found another one has failed
+/// for good.
+pub fn seen_etag(status: &TranscodeJobStatus) -> Option<&str> {
+    let mut attempts = status.attempts.iter().rev();
+    attempts.find_map(|attempt| attempt.source_etag.as_deref())
+}
+
 /// Name of the batch Job that the next attempt of `job` would be.
 pub fn next_batch_job(job: &TranscodeJob) -> String {
     let started = job

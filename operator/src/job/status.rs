@@ -115,6 +115,7 @@ impl Draft<'_> {
             reason: None,
             message: None,
             disrupted_by: None,
+            source_etag: None,
         });
         let surplus = status.attempts.len().saturating_sub(LISTED);
         status.attempts.drain(..surplus);
@@ -241,6 +242,7 @@ impl Draft<'_> {
             attempt.reason = ended.map(|ended| ended.reason);
             attempt.message = ended.map(|ended| ended.message.clone());
             attempt.disrupted_by = ended.and_then(|ended| ended.disrupted_by);
+            attempt.source_etag = ended.and_then(|ended| ended.source_etag.clone());
         }
     }
 

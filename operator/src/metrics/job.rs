@@ -29,6 +29,7 @@ pub struct JobMetrics {
     ready: HistogramVec,
     uploads: IntCounterVec,
     uploads_awaiting: IntGauge,
+    unreadable: IntGauge,
     publishes: IntCounterVec,
     profiles: Names,
 }
@@ -186,6 +187,13 @@ impl JobMetrics {
                 leader,
                 IntGauge::new("vessel_uploads_awaiting", "Uploads that are awaited."),
             )?,
+            unreadable: register(
+                leader,
+                IntGauge::new(
+                    "vessel_unreadable_assets",
+                    "MediaAssets that do not fit their schema; nothing is done for them.",
+                ),
+            )?,
             publishes: counter(
                 "vessel_publishes_total",
                 "Renditions that were put into a pointer, or were not.",
@@ -233,6 +241,11 @@ impl JobMetrics {
             let count = assets.get(&phase).copied().unwrap_or_default();
             self.assets.with_label_values(&[phase.as_str()]).set(count);
         }
+    }
+
+    /// Assets that do not fit their schema.
+    pub fn set_unreadable(&self, count: i64) {
+        self.unreadable.set(count);
     }
 
     /// Uploads that are awaited.

@@ -27,16 +27,20 @@ pub struct StoreMetrics {
 pub enum StorageClass {
     /// Committed renditions that are not dead.
     Published,
+    /// Objects of assets that are not there, and that no tombstone names: nothing is sure of
+    /// them, so nothing frees them.
+    Unclaimed,
 }
 
 impl StorageClass {
     /// Every class.
-    pub const ALL: [Self; 1] = [Self::Published];
+    pub const ALL: [Self; 2] = [Self::Published, Self::Unclaimed];
 
     /// The word as it stands in metric labels.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Published => "Published",
+            Self::Unclaimed => "Unclaimed",
         }
     }
 }

@@ -28,6 +28,9 @@ pub(super) fn export(
     let (phases, uploads) = assets(queue);
     context.metrics.jobs.set_assets(&phases);
     context.metrics.jobs.set_uploads_awaiting(uploads);
+    let assets = queue.caches.assets.state();
+    let unreadable = assets.iter().filter(|asset| asset.0.is_err()).count();
+    context.metrics.jobs.set_unreadable(count(unreadable));
 }
 
 fn snapshot(

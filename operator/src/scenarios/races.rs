@@ -409,3 +409,35 @@ async fn a_job_that_has_not_started_follows_its_asset() {
         "Suspended"
     );
 }
+
+/// An object of a newer version, or one that was written past the schema.
+#[tokio::test]
+async fn an_asset_that_can_not_be_read_says_so_once_and_is_as_it_was_when_it_can() {
+    let world = World::new().await;
+    let mut process = world.process();
+    process.settle().await;
+    world.pods_commit();
+    process.settle().await;
+    let path = format!("{ASSETS}/night-drive");
+    let broken = json!({"spec": {"priority": "high"}, "metadata": {"generation": 2}});
+    world.api.change(&path, &broken);
+    for _ in 0..3 {
+        process.watch();
+        process.look().await;
+    }
+    let asset = world.api.get(&path).unwrap();
+    assert_eq!(condition(&asset, "Stalled")["reason"], "Invalid");
+    assert_eq!(condition(&asset, "Playable")["status"], "True");
+    assert_eq!(asset["status"]["resolved"]["storeName"], "main");
+    world.api.take_writes();
+    process.watch();
+    process.look().await;
+    assert_eq!(world.api.take_writes(), Vec::<String>::new());
+
+    let mended = json!({"spec": {"priority": 7}, "metadata": {"generation": 3}});
+    world.api.change(&path, &mended);
+    process.settle().await;
+    let asset = world.api.get(&path).unwrap();
+    assert_eq!(asset["status"]["phase"], "Ready");
+    assert_eq!(world.api.all("/transcodejobs/").len(), 1);
+}

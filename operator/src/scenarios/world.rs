@@ -104,6 +104,14 @@ impl World {
         self.api.put(&format!("{ASSETS}/{name}"), asset);
     }
 
+    /// Sends the file of an asset that awaits it.
+    pub fn upload(&self, name: &str, generation: i64) {
+        let asset = self.api.get(&format!("{ASSETS}/{name}")).unwrap();
+        let uid = asset["metadata"]["uid"].as_str().unwrap();
+        self.objects
+            .put(&format!("vessel/in/{uid}/{generation}/source"), "fLaC");
+    }
+
     /// Lets time pass.
     pub fn pass(&self, seconds: i64) {
         let mut now = self.now.lock().unwrap();

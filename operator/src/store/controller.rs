@@ -170,7 +170,7 @@ fn on_error(
 
 fn pause(outcome: &Outcome) -> Duration {
     match outcome {
-        Outcome::Works(_) => WHILE_WELL,
+        Outcome::Works(..) => WHILE_WELL,
         Outcome::Fails(_) => WHILE_BROKEN,
     }
 }
@@ -194,7 +194,7 @@ impl Prober {
         }
         let outcome = self.confirmed(wired).await;
         let failure = match &outcome {
-            Outcome::Works(_) => None,
+            Outcome::Works(..) => None,
             Outcome::Fails(why) => Some(why.clone()),
         };
         self.context.stores.probed(&name, failure);
@@ -322,7 +322,7 @@ impl Prober {
     fn export(&self, name: &str, seen: &Seen<'_>) {
         let metrics = &self.context.metrics;
         metrics.sweep.store_seen(name);
-        let ready = i64::from(matches!(seen.outcome, Outcome::Works(_)));
+        let ready = i64::from(matches!(seen.outcome, Outcome::Works(..)));
         metrics.stores.set_ready(name, ready);
         if let Some(published) = seen.published {
             let class = StorageClass::Published;

@@ -3,7 +3,9 @@ use super::claim::{self, Claimant};
 use super::registry::NotReady;
 use jiff::SignedDuration;
 use vessel_crds::MediaStoreSpec;
-use vessel_storage::bucket::{Bucket, BucketError, Creation, ErrorClass, Listed, Replacement};
+use vessel_storage::bucket::{
+    Bucket, BucketError, Creation, ErrorClass, Listed, Replacement, Versioning,
+};
 use vessel_storage::key::{Key, Prefix};
 use vessel_storage::uid::StoreUid;
 
@@ -14,7 +16,7 @@ const LEFTOVER: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Outcome {
     /// Everything works.
-    Works(StoreUid),
+    Works(StoreUid, Versioning),
     /// Something does not.
     Fails(NotReady),
 }
@@ -30,7 +32,7 @@ pub(super) async fn probe(
     let outcome = async {
         match claim::claim(bucket, &prefix, claimant).await? {
             Ok(uid) => match exercise(bucket, &prefix).await? {
-                None => Ok(Outcome::Works(uid)),
+                None => Ok(Outcome::Works(uid, bucket.versioning().await)),
                 Some(why) => Ok(Outcome::Fails(why)),
             },
             Err(why) => Ok(Outcome::Fails(why)),
@@ -203,7 +205,7 @@ mod tests {
         let gateway = Gateway::start().unwrap();
         let bucket = gateway.bucket().await.unwrap();
         let first = probe(&bucket, &spec(), &claimant()).await;
-        assert!(matches!(first, Outcome::Works(_)), "{first:?}");
+        assert!(matches!(first, Outcome::Works(..)), "{first:?}");
         assert_eq!(probe(&bucket, &spec(), &claimant()).await, first);
         let left = bucket.list_all(&Key::foreign("")).await.unwrap();
         assert_eq!(left.len(), 1, "the claim");
@@ -217,7 +219,7 @@ mod tests {
             let observer = std::sync::Arc::new(vessel_storage::bucket::Unobserved);
             let bucket = Bucket::connect(connection, observer).await.unwrap();
             match probe(&bucket, &spec(), &claimant()).await {
-                Outcome::Works(_) => "Works".to_owned(),
+                Outcome::Works(..) => "Works".to_owned(),
                 Outcome::Fails(why) => why.reason,
             }
         };

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use vessel_crds::condition::{ConditionStatus, ConditionType, Fact};
 use vessel_crds::media_store::SweepStatus;
 use vessel_crds::{MediaStore, MediaStoreStatus};
+use vessel_storage::bucket::Versioning;
 
 /// What a status is made from.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub(super) fn status(store: &MediaStore, seen: Seen<'_>, now: &Time) -> MediaSto
         observed_generation: generation,
         conditions: Fact::merge(&facts, &before.conditions, generation, now),
         store_uid: match seen.outcome {
-            Outcome::Works(uid) => Some(uid.to_string()),
+            Outcome::Works(uid, _) => Some(uid.to_string()),
             Outcome::Fails(_) => before.store_uid,
         },
         published_bytes: bytes.or(before.published_bytes),
@@ -37,11 +38,14 @@ pub(super) fn status(store: &MediaStore, seen: Seen<'_>, now: &Time) -> MediaSto
 
 fn facts(store: &MediaStore, outcome: &Outcome) -> Vec<Fact> {
     let why = match outcome {
-        Outcome::Works(_) => {
-            let message = format!(
-                "bucket {} reads, writes, lists and deletes",
-                store.spec.bucket
-            );
+        Outcome::Works(_, versioning) => {
+            let bucket = &store.spec.bucket;
+            let message = match versioning {
+                Versioning::Off => format!("bucket {bucket} reads, writes, lists and deletes"),
+                Versioning::KeepsDeleted => format!(
+                    "bucket {bucket} reads, writes, lists and deletes; it is versioned, so what is deleted stays there as an older version and is paid for: let a lifecycle rule of the bucket end noncurrent versions"
+                ),
+            };
             let ready = ConditionType::Ready;
             return vec![Fact::new(ready, ConditionStatus::True, "Probed", &message)];
         }
@@ -132,7 +136,11 @@ mod tests {
     fn a_store_that_works_again_keeps_its_identity_and_drops_its_complaint() {
         let uid = StoreUid(uuid::Uuid::from_bytes([7; 16]));
         let mut store = store("main", "v/", 0);
-        store.status = Some(status(&store, seen(&Outcome::Works(uid)), &time(1)));
+        store.status = Some(status(
+            &store,
+            seen(&Outcome::Works(uid, Versioning::Off)),
+            &time(1),
+        ));
         let denied = Outcome::Fails(NotReady::new("StorageDenied", "no"));
         let broken = status(&store, seen(&denied), &time(2));
         assert_eq!(broken.store_uid, Some(uid.to_string()));
@@ -141,10 +149,27 @@ mod tests {
             ConditionType::Stalled
         ));
         store.status = Some(broken);
-        let again = status(&store, seen(&Outcome::Works(uid)), &time(3));
+        let again = status(
+            &store,
+            seen(&Outcome::Works(uid, Versioning::Off)),
+            &time(3),
+        );
         assert!(condition::is_true(&again.conditions, ConditionType::Ready));
         assert_eq!(again.conditions.len(), 1);
         assert_eq!(again.conditions[0].last_transition_time, time(3));
+    }
+
+    #[test]
+    fn a_bucket_that_keeps_what_is_deleted_is_ready_and_says_so() {
+        let uid = StoreUid(uuid::Uuid::from_bytes([7; 16]));
+        let says = |versioning| {
+            let outcome = Outcome::Works(uid, versioning);
+            let status = status(&store("main", "v/", 0), seen(&outcome), &time(1));
+            assert!(condition::is_true(&status.conditions, ConditionType::Ready));
+            status.conditions[0].message.contains("versioned")
+        };
+        assert!(says(Versioning::KeepsDeleted));
+        assert!(!says(Versioning::Off));
     }
 
     #[test]

@@ -110,6 +110,11 @@ impl Graves {
         })
     }
 
+    /// Whether a tombstone of a store waits.
+    pub fn knows(&self, store: &str, tombstone: &Key) -> bool {
+        self.with(store, |yard| yard.due.contains_key(tombstone))
+    }
+
     /// Waits until a tombstone was written.
     pub async fn changed(&self) {
         self.0.changed.notified().await;

@@ -57,10 +57,11 @@ pub async fn mark(
 }
 
 /// The key of the tombstone of `target`.
-fn key(store: &ReadyStore, target: Target) -> Key {
+pub(super) fn key(store: &ReadyStore, target: Target) -> Key {
     match target {
         Target::Job(folder) => store.prefix.job_tombstone(folder.job),
         Target::Source { asset } => store.prefix.source_tombstone(asset),
+        Target::Upload { asset, generation } => store.prefix.upload_tombstone(asset, generation),
     }
 }
 

@@ -3,6 +3,7 @@ use super::claim::{self, Standing};
 use super::delete::Guard;
 use super::graves::Graves;
 use super::halt::Halt;
+use super::mark;
 use super::plan::{self, Plan};
 use crate::leader::LeaseView;
 use crate::metrics::{Metrics, SweepErrorReason};
@@ -100,10 +101,7 @@ impl Pass<'_> {
     /// A tombstone proves something only in the store that it was written for and under its
     /// own key.
     fn judge(&self, key: &Key, tombstone: &Tombstone) -> Result<(), Halt> {
-        let own = match tombstone.target {
-            Target::Job(folder) => self.store.prefix.job_tombstone(folder.job),
-            Target::Source { asset } => self.store.prefix.source_tombstone(asset),
-        };
+        let own = mark::key(self.store, tombstone.target);
         if tombstone.store_uid == self.store.uid && own == *key {
             return Ok(());
         }
@@ -182,6 +180,9 @@ impl Pass<'_> {
         match tombstone.target {
             Target::Job(folder) => self.store.prefix.job(folder),
             Target::Source { asset } => self.store.prefix.uploads(asset),
+            Target::Upload { asset, generation } => {
+                self.store.prefix.upload_folder(asset, generation)
+            }
         }
     }
 

@@ -54,6 +54,11 @@ pub(super) fn plan(prefix: &Prefix, target: Target, listed: Vec<Listed>) -> Resu
             (Target::Source { asset }, Some(Place::Upload(of, _))) if of == asset => {
                 plan.then.push(object);
             }
+            (Target::Upload { asset, generation }, Some(Place::Upload(of, number)))
+                if of == asset && number == generation =>
+            {
+                plan.then.push(object);
+            }
             _ => return Err(stray(&object.key)),
         }
     }
@@ -216,10 +221,16 @@ mod tests {
                 }
             }
             let asset = AssetUid(uid(1));
-            let root = prefix.uploads(asset);
-            if let Ok(plan) = plan(&prefix, Target::Source { asset }, listed()) {
-                for object in plan.all() {
-                    prop_assert!(object.key.as_str().starts_with(root.as_str()));
+            let upload = Target::Upload { asset, generation: 1 };
+            let roots = [
+                (Target::Source { asset }, prefix.uploads(asset)),
+                (upload, prefix.upload_folder(asset, 1)),
+            ];
+            for (target, root) in roots {
+                if let Ok(plan) = plan(&prefix, target, listed()) {
+                    for object in plan.all() {
+                        prop_assert!(object.key.as_str().starts_with(root.as_str()));
+                    }
                 }
             }
         }

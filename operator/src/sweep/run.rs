@@ -1,7 +1,9 @@
 //! The leader's loop over the stores.
 use super::halt::Halt;
 use super::pass::Pass;
+use super::unclaimed;
 use crate::context::Context;
+use crate::metrics::StorageClass;
 use crate::store::{ReadyStore, StoreHandle};
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
@@ -135,6 +137,7 @@ impl Sweeper {
         let context = &self.context;
         if times.listed.is_none_or(|listed| listed.elapsed() >= LIST) {
             context.graves.list(&handle.name, tombstones(ready).await?);
+            self.count_unclaimed(&handle.name, ready).await;
         }
         if context.graves.waiting(&handle.name) == 0 {
             return Ok(None);
@@ -157,6 +160,22 @@ impl Sweeper {
             metrics: &context.metrics,
         };
         pass.run(now).await
+    }
+
+    /// What nobody owns is counted, for somebody to look at; a count that fails stops nothing.
+    async fn count_unclaimed(&self, name: &str, ready: &ReadyStore) {
+        let context = &self.context;
+        let assets = async || unclaimed::assets(&context.client).await;
+        match unclaimed::measure(name, ready, &context.graves, assets).await {
+            Ok(found) => {
+                let class = StorageClass::Unclaimed;
+                let metrics = &context.metrics.stores;
+                metrics.set_storage(name, class, found.bytes, found.objects);
+            }
+            Err(error) => {
+                tracing::info!(store = %name, %error, "what nobody owns can't be counted");
+            }
+        }
     }
 
     /// Metrics, the status, and an Event when the sweep halts.

@@ -3,6 +3,7 @@ use super::claim::{self, Standing};
 use super::graves::Graves;
 use super::halt::Halt;
 use super::pass::Pass;
+use super::unclaimed::{Unclaimed, measure};
 use super::{Grave, Waits, mark};
 use crate::leader::LeaseView;
 use crate::metrics::{Metrics, SweepErrorReason};
@@ -469,6 +470,32 @@ async fn uploads_of_a_deleted_asset_go() {
     );
 }
 
+#[tokio::test]
+async fn one_upload_goes_and_the_next_generation_stays() {
+    let yard = Yard::new().await;
+    let asset = AssetUid(uid(1));
+    let upload = |generation| yard.store.prefix.upload(asset, generation);
+    for generation in [1, 11] {
+        let body = b"song".to_vec();
+        yard.store
+            .bucket
+            .create(&upload(generation), body)
+            .await
+            .unwrap();
+    }
+    let generation = 1;
+    let due = yard.mark(Target::Upload { asset, generation }).await;
+    yard.sweep(due).await.unwrap();
+    yard.sweep(later(due, 31)).await.unwrap();
+    assert_eq!(
+        yard.keys().await,
+        [
+            upload(11).to_string(),
+            yard.store.prefix.claim().to_string()
+        ]
+    );
+}
+
 /// R3: the answer to a write was lost, so it is written again.
 #[tokio::test]
 async fn marking_twice_keeps_the_first_tombstone() {
@@ -485,4 +512,36 @@ async fn marking_twice_keeps_the_first_tombstone() {
             .count(),
         1
     );
+}
+
+#[tokio::test]
+async fn what_nobody_owns_is_counted_and_left_alone() {
+    let yard = Yard::new().await;
+    yard.publish(job(2)).await;
+    yard.publish(job(3)).await;
+    let asset = AssetUid(uid(1));
+    let upload = yard.store.prefix.upload(asset, 1);
+    yard.store
+        .bucket
+        .create(&upload, b"song".to_vec())
+        .await
+        .unwrap();
+    let count = async |live: &[AssetUid]| {
+        let live = live.iter().copied().collect();
+        let found = measure("main", &yard.store, &yard.graves, async || Ok(live));
+        found.await.unwrap()
+    };
+    assert_eq!(count(&[asset]).await, Unclaimed::default());
+    let all = count(&[]).await;
+    yard.mark(Target::Job(job(2))).await;
+    let half = count(&[]).await;
+    assert_eq!((half.objects - 1) * 2, all.objects - 1, "{all:?} {half:?}");
+    yard.mark(Target::Job(job(3))).await;
+    let left = Unclaimed {
+        bytes: 4,
+        objects: 1,
+    };
+    assert_eq!(count(&[]).await, left);
+    yard.mark(Target::Source { asset }).await;
+    assert_eq!(count(&[]).await, Unclaimed::default());
 }

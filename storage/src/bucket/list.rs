@@ -87,6 +87,28 @@ impl Bucket {
         Ok(objects)
     }
 
+    /// The folders right below `prefix`, each ending with `/`: one call a thousand, however
+    /// much lies in them.
+    pub async fn list_folders(&self, prefix: &Key) -> Result<Vec<Key>, BucketError> {
+        let mut folders = Vec::new();
+        let mut next = None;
+        loop {
+            let started = Instant::now();
+            let request = self.client.list_objects_v2().bucket(&self.name);
+            let request = request.prefix(prefix.as_str()).delimiter("/");
+            let result = request.set_continuation_token(next).send().await;
+            self.observe(Op::List, started, &result);
+            let output =
+                result.map_err(|error| BucketError::of(Op::List, prefix.as_str(), error))?;
+            let found = output.common_prefixes.unwrap_or_default();
+            folders.extend(found.into_iter().filter_map(|folder| folder.prefix));
+            next = output.next_continuation_token;
+            if next.is_none() {
+                return Ok(folders.into_iter().map(Key::foreign).collect());
+            }
+        }
+    }
+
     /// Deletes up to [`BATCH`] keys with one call.
     pub async fn delete(&self, keys: &[Key]) -> Result<Deleted, BucketError> {
         if keys.is_empty() {

@@ -3,10 +3,12 @@
 use crate::cluster::{Cluster, RELEASE_NAMESPACE};
 use crate::recorder::Recorder;
 use crate::runner::message;
+use crate::shell::{stdout, text};
+use crate::store::secret_value;
 use crate::wait::{seconds, until};
 use futures::FutureExt;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
-use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
+use k8s_openapi::api::core::v1::{Event, Namespace, Pod, Secret};
 use kube::api::{
     DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams,
 };
@@ -16,6 +18,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::time::Duration;
 use vessel_crds::labels::ABANDON_STORAGE;
 use vessel_crds::{MediaAsset, Phase, TranscodeJob};
@@ -167,6 +170,19 @@ impl<'a> Scene<'a> {
             }
         })
         .await
+    }
+
+    /// Sends a file to an asset that awaits it, with a bare `curl -T`.
+    pub async fn upload(&self, name: &str, file: &Path) {
+        let awaiting =
+            |asset: &MediaAsset| asset.status.as_ref().is_some_and(|s| s.upload.is_some());
+        let asset = self
+            .satisfies(name, "awaiting its upload", seconds(60), awaiting)
+            .await;
+        let secret_name = asset.status.unwrap().upload.unwrap().secret_name;
+        let secret = self.api::<Secret>().get(&secret_name).await.unwrap();
+        let url = secret_value(&secret, "url");
+        stdout("curl", &["-fsS", "-T", text(file), &url]).await;
     }
 
     /// The TranscodeJobs of an asset.

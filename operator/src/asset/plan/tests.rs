@@ -71,6 +71,24 @@ fn a_settled_asset_has_nothing_to_do() {
     assert_eq!(names(&plan.play), names(&[job]));
 }
 
+/// R15: a profile that is added once the source is going.
+#[test]
+fn nothing_is_made_from_a_source_that_was_given_up() {
+    let asset = asset(&json!({}));
+    let job = job(&asset, &adaptive(), VERSION, &committed());
+    for state in [SourceState::Removing, SourceState::Removed] {
+        let source = SourceStatus {
+            state,
+            ..source(VERSION)
+        };
+        let valid = valid(&["adaptive", "audio"]);
+        let plan = plan(&asset, &valid, &source, &[Arc::clone(&job)]);
+        assert!(plan.create.is_empty());
+        assert_eq!(plan.source_removed, ["audio"]);
+        assert_eq!(names(&plan.play), names(&[Arc::clone(&job)]));
+    }
+}
+
 #[test]
 fn a_new_source_plays_only_once_it_is_made() {
     let asset = asset(&json!({}));

@@ -16,6 +16,7 @@ pub fn version(http: &HttpSource, fingerprint: String) -> SourceStatus {
         etag: None,
         bytes: None,
         sha256: http.sha256.clone(),
+        generation: None,
         state: SourceState::Present,
     }
 }

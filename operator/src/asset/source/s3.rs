@@ -106,6 +106,7 @@ fn found(head: ObjectHead, fingerprint: String) -> SourceStatus {
         etag: Some(head.etag),
         bytes: i64::try_from(head.bytes).ok(),
         sha256: None,
+        generation: None,
         state: SourceState::Present,
     }
 }

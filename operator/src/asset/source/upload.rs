@@ -3,12 +3,12 @@
 //!
 //! Secrets are created and deleted, never read. What was seen first counts: a second PUT
 //! meets readers that ask for the first one's ETag.
-use super::{Located, SourceStep, asset_uid, fingerprint};
+use super::{Located, SourceStep, asset_uid, fingerprint, replaced};
 use crate::apiserver::{self, ApiError};
 use crate::asset::build::{children_labels, owner};
+use crate::asset::validate::Valid;
 use crate::controllers::Leader;
 use crate::metrics::UploadResult;
-use crate::store::ReadyStore;
 use crate::work::WorkError;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
@@ -70,11 +70,21 @@ pub fn secret_name(asset: &str, uid: &str, generation: i64, n: u32) -> String {
 pub(super) async fn ask(
     source: &UploadSource,
     asset: &MediaAsset,
-    store: &ReadyStore,
+    valid: &Valid,
     leader: &Leader,
     now: Timestamp,
 ) -> Result<Located, WorkError> {
-    let key = store.prefix.upload(asset_uid(asset)?, source.generation);
+    let store = &valid.ready;
+    let uid = asset_uid(asset)?;
+    let grave = store.prefix.upload_tombstone(uid, source.generation);
+    if store.bucket.head(&grave).await?.is_some() {
+        return Ok(Located::Removed(format!(
+            "the upload of generation {} is being freed: raise spec.source.upload.generation to get another URL",
+            source.generation
+        )));
+    }
+    replaced::forget_asked(source, asset, valid, leader, now).await?;
+    let key = store.prefix.upload(uid, source.generation);
     let seconds = leader.context.settings.limits.upload_expiry_seconds;
     let signed = store
         .upload
@@ -141,12 +151,14 @@ pub(super) async fn poll(
     source: &UploadSource,
     asked: UploadStatus,
     asset: &MediaAsset,
-    store: &ReadyStore,
+    valid: &Valid,
     leader: &Leader,
     now: Timestamp,
 ) -> Result<Located, WorkError> {
+    let store = &valid.ready;
     let key = store.prefix.upload(asset_uid(asset)?, source.generation);
     if let Some(head) = store.bucket.head(&key).await? {
+        replaced::bury_found(source, asset, valid, leader).await?;
         delete_secret(asset, &asked, leader).await?;
         leader
             .context
@@ -175,7 +187,8 @@ pub(super) async fn poll(
     Ok(Located::Awaited(asked, next))
 }
 
-async fn delete_secret(
+/// Deletes the Secret of an upload, by its UID.
+pub(super) async fn delete_secret(
     asset: &MediaAsset,
     asked: &UploadStatus,
     leader: &Leader,
@@ -200,6 +213,7 @@ fn found(head: ObjectHead, source: &UploadSource, asset: &MediaAsset) -> SourceS
         etag: Some(head.etag),
         bytes: i64::try_from(head.bytes).ok(),
         sha256: None,
+        generation: Some(source.generation),
         state: SourceState::Present,
     }
 }

@@ -3,12 +3,11 @@
 use super::Outcome;
 use crate::asset::apply::{Applied, Playing};
 use crate::asset::plan::{Freshness, Plan, Wanted, is_committed};
-use crate::asset::retention;
 use crate::asset::source::Located;
 use crate::human;
 use crate::job::state::JobState;
 use vessel_crds::condition::{ConditionStatus, ConditionType, Fact, find, is_true};
-use vessel_crds::media_asset::{MediaAssetStatus, Visibility};
+use vessel_crds::media_asset::{Freed, FreedState, MediaAssetStatus, Visibility};
 use vessel_crds::reason::{FailureReason, WaitingReason};
 use vessel_crds::{MediaAsset, Phase, TranscodeJob};
 
@@ -18,6 +17,9 @@ pub(super) struct Facts {
     pub phase: Phase,
     pub message: String,
 }
+
+/// An upload was given up.
+const SOURCE_REMOVED: &str = "SourceRemoved";
 
 /// How an asset goes on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -105,10 +107,16 @@ fn kstatus(standing: &Standing) -> Option<Fact> {
     ))
 }
 
-/// What plays goes on playing, whatever becomes of its jobs: only the end of the asset takes
-/// its pointer away.
+/// What plays goes on playing, whatever becomes of its jobs: only the end of the asset, or of
+/// its time, takes its pointer away.
 fn playable(outcome: &Outcome, before: &MediaAssetStatus) -> Fact {
     let kind = ConditionType::Playable;
+    if let Outcome::Expired(freed) = outcome
+        && freed.state == FreedState::Freed
+    {
+        let message = "its time was over";
+        return Fact::new(kind, ConditionStatus::False, "Expired", message);
+    }
     let published = matches!(
         outcome,
         Outcome::Planned { applied, .. } if matches!(applied.playing, Playing::Published { .. })
@@ -133,7 +141,10 @@ fn playable(outcome: &Outcome, before: &MediaAssetStatus) -> Fact {
 
 fn up_to_date(outcome: &Outcome, before: &MediaAssetStatus) -> Option<Fact> {
     let kind = ConditionType::UpToDate;
-    let Outcome::Planned { plan, .. } = outcome else {
+    if matches!(outcome, Outcome::Expired(freed) if freed.state == FreedState::Freed) {
+        return None;
+    }
+    let Some(plan) = outcome.plan() else {
         return before
             .conditions
             .iter()
@@ -199,7 +210,25 @@ fn standing(asset: &MediaAsset, outcome: &Outcome) -> Standing {
         }
         Outcome::Unlocated(_, located) => unlocated(located),
         Outcome::Planned { plan, applied, .. } => planned(asset, plan, applied),
+        Outcome::Expired(freed) => expired(asset, freed),
     }
+}
+
+fn expired(asset: &MediaAsset, freed: &Freed) -> Standing {
+    if freed.state != FreedState::Freed {
+        let message = "spec.retention.expireAfterSeconds have passed: it stops playing";
+        return Standing::new(Way::Reconciling, "Expiring", message);
+    }
+    let anew = if asset.spec.source.upload.is_some() {
+        "raise spec.source.upload.generation and upload the file again"
+    } else {
+        "set a new spec.restartToken"
+    };
+    let message = format!(
+        "Expired: its time was over at {}, nothing plays and its storage is freed: {anew} to make it play again",
+        human::moment(freed.time.0)
+    );
+    Standing::new(Way::Stalled, "Expired", message)
 }
 
 fn unlocated(located: &Located) -> Standing {
@@ -232,6 +261,10 @@ fn unlocated(located: &Located) -> Standing {
         }
         Located::Missing(message, _) => failed(FailureReason::SourceNotFound, message),
         Located::Denied(message) => failed(FailureReason::SourceDenied, message),
+        Located::Removed(message) => {
+            let message = format!("{SOURCE_REMOVED}: {message}");
+            Standing::new(Way::Stalled, SOURCE_REMOVED, message)
+        }
         Located::Found(_) => Standing::new(Way::Reconciling, "SourceFound", "the source is there"),
     }
 }
@@ -257,11 +290,22 @@ fn planned(asset: &MediaAsset, plan: &Plan, applied: &Applied) -> Standing {
     if unready.is_empty() {
         return finished(asset, applied);
     }
-    let pending = unready.iter().find(|wanted| !failed(wanted));
-    match pending {
-        Some(_) => unfinished(&unready),
-        None => given_up(&unready),
+    let is_removed = |wanted: &Wanted| plan.source_removed.contains(&wanted.profile);
+    let pending = unready
+        .iter()
+        .find(|wanted| !failed(wanted) && !is_removed(wanted));
+    match (pending, plan.source_removed.first()) {
+        (Some(_), _) => unfinished(&unready),
+        (None, Some(profile)) => source_removed(profile),
+        (None, None) => given_up(&unready),
     }
+}
+
+fn source_removed(profile: &str) -> Standing {
+    let message = format!(
+        "{SOURCE_REMOVED}: the uploaded source was given up by spec.retention, so {profile:?} can't be made from it: raise spec.source.upload.generation and upload the file again; what plays goes on playing"
+    );
+    Standing::new(Way::Stalled, SOURCE_REMOVED, message)
 }
 
 fn committed(wanted: &Wanted) -> bool {
@@ -282,13 +326,7 @@ fn finished(asset: &MediaAsset, applied: &Applied) -> Standing {
                     "published, but Private: playing it needs a signed URL, which this version of Vessel does not issue; make the asset anew with spec.visibility: Public to let everybody play it"
                 }
             };
-            let message = match retention::not_acted_on(asset) {
-                Some(fields) => format!(
-                    "{who}; {fields}: not acted on by this version of Vessel, the storage stays"
-                ),
-                None => who.to_owned(),
-            };
-            Standing::new(Way::Ready, "Published", message)
+            Standing::new(Way::Ready, "Published", who)
         }
         _ => Standing::new(
             Way::Reconciling,
@@ -302,7 +340,7 @@ fn finished(asset: &MediaAsset, applied: &Applied) -> Standing {
 fn unfinished(unready: &[&Wanted]) -> Standing {
     let running = unready
         .iter()
-        .find(|wanted| phase_of(wanted.job.as_deref()) == Phase::Running);
+        .find(|wanted| job_phase(wanted.job.as_deref()) == Phase::Running);
     if running.is_some() {
         return Standing::new(Way::Running, "Encoding", "a pod works on it");
     }
@@ -348,7 +386,14 @@ fn given_up(unready: &[&Wanted]) -> Standing {
 }
 
 /// The phase of a rendition.
-pub(super) fn phase_of(job: Option<&TranscodeJob>) -> Phase {
+pub(super) fn phase_of(wanted: &Wanted, plan: &Plan) -> Phase {
+    if plan.source_removed.contains(&wanted.profile) {
+        return Phase::Failed;
+    }
+    job_phase(wanted.job.as_deref())
+}
+
+fn job_phase(job: Option<&TranscodeJob>) -> Phase {
     job.and_then(|job| job.status.as_ref())
         .map_or(Phase::Pending, |status| status.phase)
 }

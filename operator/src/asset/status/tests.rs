@@ -35,6 +35,7 @@ fn planned(asset: &MediaAsset, jobs: &[Arc<TranscodeJob>], applied: Applied) -> 
         valid: Box::new(valid),
         source,
         applied,
+        tidy: Tidy::default(),
     }
 }
 
@@ -327,6 +328,7 @@ fn a_changed_profile_is_told_and_plays_on() {
         valid: Box::new(valid),
         source,
         applied: published(),
+        tidy: Tidy::default(),
     };
     let status = after(&asset, &outcome, &now());
     hold_together(&status);
@@ -336,4 +338,93 @@ fn a_changed_profile_is_told_and_plays_on() {
         (fresh.status.as_str(), fresh.reason.as_str()),
         ("False", "ProfileChanged")
     );
+}
+
+#[test]
+fn what_has_expired_says_what_to_do_and_names_nothing_that_plays() {
+    let mut asset = asset(&json!({}));
+    asset.status = Some(with_job(&asset, &committed(), published()));
+    let freed = |state| Freed {
+        cause: vessel_crds::media_asset::FreedCause::Expired,
+        state,
+        work: retention::work(&asset),
+        time: now(),
+    };
+    let status = after(
+        &asset,
+        &Outcome::Expired(freed(FreedState::Freeing)),
+        &now(),
+    );
+    hold_together(&status);
+    assert!(is_true(&status.conditions, ConditionType::Playable));
+    assert!(status.pointer_digest.is_some());
+
+    let mut expiring = asset.clone();
+    expiring.spec = over_spec(&asset, &json!({"retention": {"expireAfterSeconds": 1}}));
+    expiring.status = Some(status);
+    let rests = Freed {
+        work: retention::work(&expiring),
+        ..freed(FreedState::Freed)
+    };
+    let later = Time("2026-01-01T01:00:00Z".parse::<Timestamp>().unwrap());
+    let status = after(&expiring, &Outcome::Expired(rests.clone()), &later);
+    hold_together(&status);
+    assert_eq!(status.freed, Some(rests.clone()));
+    assert!(!is_true(&status.conditions, ConditionType::Playable));
+    assert_eq!((&status.url, &status.pointer_digest), (&None, &None));
+    assert!(status.playback.is_empty() && status.renditions.is_empty());
+    let message = status.message.clone().unwrap();
+    assert!(message.contains("spec.restartToken"), "{message}");
+    expiring.status = Some(status.clone());
+    assert_eq!(after(&expiring, &Outcome::Expired(rests), &later), status);
+}
+
+fn over_spec(asset: &MediaAsset, change: &Value) -> vessel_crds::MediaAssetSpec {
+    let spec = serde_json::to_value(&asset.spec).unwrap();
+    serde_json::from_value(over(spec, change)).unwrap()
+}
+
+#[test]
+fn a_profile_that_came_too_late_for_the_source_is_told() {
+    let asset = asset(&json!({}));
+    let job = job(
+        &asset,
+        &profile("adaptive", &json!({})),
+        VERSION,
+        &committed(),
+    );
+    let mut outcome = planned(&asset, &[job], published());
+    if let Outcome::Planned { source, plan, .. } = &mut outcome {
+        source.state = SourceState::Removed;
+        let valid = valid(&["adaptive", "audio"]);
+        let jobs: Vec<_> = plan.play.clone();
+        **plan = plan::plan(&asset, &valid, source, &jobs);
+    }
+    let status = after(&asset, &outcome, &now());
+    hold_together(&status);
+    assert!(is_true(&status.conditions, ConditionType::Playable));
+    let ready = find(&status.conditions, ConditionType::Ready).unwrap();
+    assert_eq!(ready.reason, "SourceRemoved");
+    assert_eq!(status.renditions[1].phase, Phase::Failed);
+}
+
+/// A title changes nothing of it; another source counts anew.
+#[test]
+fn the_time_of_what_plays_is_counted_anew_for_other_work() {
+    let mut asset = asset(&json!({}));
+    asset.status = Some(with_job(&asset, &committed(), published()));
+    let later = Time("2026-01-02T00:00:00Z".parse::<Timestamp>().unwrap());
+    let ready_at = |asset: &MediaAsset| {
+        let made = job(
+            asset,
+            &profile("adaptive", &json!({})),
+            VERSION,
+            &committed(),
+        );
+        after(asset, &planned(asset, &[made], published()), &later).ready_time
+    };
+    asset.spec.title = Some("Night Drive".to_owned());
+    assert_eq!(ready_at(&asset), Some(now()));
+    asset.spec.restart_token = "again".to_owned();
+    assert_eq!(ready_at(&asset), Some(later.clone()));
 }

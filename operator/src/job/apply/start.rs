@@ -4,6 +4,7 @@ use crate::apiserver::{self, ApiError, Created};
 use crate::job::evidence;
 use crate::job::outcome::CommitSeen;
 use crate::job::pod::{Attempt, PodSettings, build, job_name};
+use crate::job::state::seen_etag;
 use crate::job::waiting::{self, Waiting};
 use crate::queue::admission::Turn;
 use crate::work::WorkError;
@@ -144,6 +145,7 @@ fn attempt<'a>(
         execution: &spec.execution,
         memory_limit_bytes: status.and_then(|status| status.memory_limit_bytes),
         plain_http: plain_http(subject),
+        expected_etag: status.and_then(seen_etag),
     })
 }
 

@@ -40,6 +40,7 @@ fn verdict(outcome: VerdictOutcome, reason: Option<FailureReason>, permanent: bo
         message: "as the execution says".to_owned(),
         permanent,
         media: None,
+        source_etag: None,
         cost: Cost::default(),
         stages: Vec::new(),
     }
@@ -362,6 +363,27 @@ fn memory_is_never_raised_beyond_the_cap() {
     };
     assert_eq!(killed(12 << 30).next_memory_bytes, Some(16 << 30));
     assert_eq!(killed(16 << 30).counts, Counts::Permanent);
+}
+
+/// Whoever stopped the pod: what it has read stays read. One that is too long is not kept.
+#[test]
+fn what_an_attempt_saw_of_its_source_is_kept() {
+    let saw = |reason, etag: &str| {
+        let verdict = Verdict {
+            source_etag: Some(etag.to_owned()),
+            ..failed(reason)
+        };
+        let evidence = Evidence {
+            verdict: Some(verdict),
+            ..with_pod(disrupted_by("EvictionByEvictionAPI"))
+        };
+        ended(&evidence).source_etag
+    };
+    let etag = Some("\"v1\"".to_owned());
+    assert_eq!(saw(FailureReason::EncoderFailed, "\"v1\""), etag);
+    assert_eq!(saw(FailureReason::Disrupted, "\"v1\""), etag);
+    let long = "x".repeat(SOURCE_ETAG_BYTES + 1);
+    assert_eq!(saw(FailureReason::EncoderFailed, &long), None);
 }
 
 #[test]

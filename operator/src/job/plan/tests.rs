@@ -165,6 +165,7 @@ fn evidence(reason: FailureReason) -> Evidence {
             message: "it failed".to_owned(),
             permanent: false,
             media: None,
+            source_etag: None,
             cost: Cost::default(),
             stages: Vec::new(),
         }),

@@ -38,6 +38,8 @@ pub struct Attempt<'a> {
     pub memory_limit_bytes: Option<i64>,
     /// Whether the store allows plain http sources.
     pub plain_http: PlainHttp,
+    /// ETag that an earlier attempt found at the source.
+    pub expected_etag: Option<&'a str>,
 }
 
 /// What every pod is told, whatever its job.

@@ -137,7 +137,7 @@ fn ordered_source(attempt: &Attempt<'_>, source: &Source) -> OrderedSource {
     OrderedSource::Http {
         url: http.url.clone(),
         sha256: http.sha256.clone(),
-        expected_etag: attempt.work.source_etag.clone(),
+        expected_etag: attempt.expected_etag.map(ToOwned::to_owned),
         headers: headers(http),
         plain_http: attempt.plain_http,
     }

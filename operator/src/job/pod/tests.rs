@@ -59,6 +59,7 @@ fn attempt<'a>(work: &'a Work, execution: &'a Execution) -> Attempt<'a> {
         execution,
         memory_limit_bytes: None,
         plain_http: PlainHttp::Refused,
+        expected_etag: None,
     }
 }
 
@@ -87,6 +88,21 @@ fn s3() -> serde_json::Value {
 
 fn http() -> serde_json::Value {
     json!({"http": {"url": "https://example.com/a.flac", "headersSecretName": "headers"}})
+}
+
+#[test]
+fn an_http_source_has_to_be_what_an_earlier_attempt_found() {
+    let (work, execution) = (work(&http()), Execution::default());
+    let attempt = Attempt {
+        expected_etag: Some("\"v1\""),
+        ..attempt(&work, &execution)
+    };
+    let order: Order =
+        serde_json::from_str(env(&build(&attempt, &settings()), "VESSEL_JOB")).unwrap();
+    let OrderedSource::Http { expected_etag, .. } = order.source else {
+        panic!("not from a web server");
+    };
+    assert_eq!(expected_etag.as_deref(), Some("\"v1\""));
 }
 
 #[test]

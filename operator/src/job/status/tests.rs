@@ -1,5 +1,6 @@
 use super::*;
 use crate::asset::fixtures::{asset, job, profile};
+use crate::job::state::seen_etag;
 use serde_json::{Value, json};
 use vessel_crds::condition::{find, is_true};
 use vessel_crds::reason::FailureReason;
@@ -107,6 +108,27 @@ fn a_failure_is_told_counted_and_tried_again() {
         Some("SourceUnreachable: it broke. Attempt 2 starts at 1970-01-01 00:00:40 UTC.")
     );
     assert!(!status.failure.as_ref().unwrap().permanent);
+}
+
+/// An attempt that did not get as far as its source does not make an earlier one forgotten.
+#[test]
+fn the_next_attempt_has_to_find_what_an_earlier_one_found() {
+    let next = Timestamp::from_second(40).unwrap();
+    let retried = |etag: Option<&str>| {
+        let ended = Ended {
+            source_etag: etag.map(ToOwned::to_owned),
+            ..ended(FailureReason::EncoderFailed, Counts::Failure)
+        };
+        Applied::Retried(Box::new(ended), next)
+    };
+    let job = after_all(&[
+        Applied::Started(1),
+        retried(Some("\"v1\"")),
+        Applied::Started(2),
+        retried(None),
+    ]);
+    assert_eq!(seen_etag(status(&job)), Some("\"v1\""));
+    assert_eq!(seen_etag(&TranscodeJobStatus::default()), None);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod plays;
 mod queue;
 mod readme;
 mod refused_objects;
+mod retention;
 mod watch_page;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         refused_objects::tests(),
         bad_inputs::tests(),
         deletion::tests(),
+        retention::tests(),
         plays::tests(),
         watch_page::tests(),
         readme::tests(),

@@ -1,7 +1,7 @@
 //! Real recordings through every kind of source: they get Ready, and what comes out is
 //! judged by programs that did not make it.
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::{Pod, Secret, ServiceAccount, Volume};
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount, Volume};
 use kube::ResourceExt;
 use kube::api::PostParams;
 use serde_json::json;
@@ -14,10 +14,7 @@ use vessel_e2e::hls::{Library, Presentation, Rung, decoded};
 use vessel_e2e::media::{self, Studio, probe, samples_at_48_khz};
 use vessel_e2e::scene::play;
 use vessel_e2e::server::SourceServer;
-use vessel_e2e::shell::{stdout, text};
 use vessel_e2e::specs::{from_http, from_s3, from_upload, in_test_store};
-use vessel_e2e::store::secret_value;
-use vessel_e2e::wait::seconds;
 use vessel_e2e::{Cluster, Scene, tests};
 
 tests! {
@@ -38,7 +35,7 @@ async fn an_mp3_with_cover_art_from_an_upload(cluster: &Cluster) {
         let studio = Studio::new();
         let file = media::mp3_with_cover(&studio).await;
         scene.apply("song", &from_upload("covered.mp3")).await;
-        upload(scene, "song", &file).await;
+        scene.upload("song", &file).await;
         let played = plays(scene, "song", &file).await;
         // A mono source of 128 kbit/s has nothing to fill the higher rungs with.
         same(&played, &LADDER[..2]);
@@ -178,18 +175,6 @@ async fn a_private_asset_is_refused_to_strangers(cluster: &Cluster) {
         assert_eq!(cluster.http.get(url).send().await.unwrap().status(), 401);
     })
     .await;
-}
-
-/// Sends a file to an asset that awaits it, with a bare `curl -T`.
-async fn upload(scene: &Scene<'_>, name: &str, file: &Path) {
-    let awaiting = |asset: &MediaAsset| asset.status.as_ref().is_some_and(|s| s.upload.is_some());
-    let asset = scene
-        .satisfies(name, "awaiting its upload", seconds(60), awaiting)
-        .await;
-    let secret_name = asset.status.unwrap().upload.unwrap().secret_name;
-    let secret = scene.api::<Secret>().get(&secret_name).await.unwrap();
-    let url = secret_value(&secret, "url");
-    stdout("curl", &["-fsS", "-T", text(file), &url]).await;
 }
 
 /// Waits until an asset is Ready, and holds what it plays against its source.

@@ -150,7 +150,12 @@ async fn a_number_or_size_that_can_not_be_meant_is_refused(cluster: &Cluster) {
         (
             "expire",
             retention("expireAfterSeconds", -60),
-            "should be greater than or equal to 60",
+            "should be greater than or equal to 1",
+        ),
+        (
+            "foreign",
+            with("retention", json!({"source": "DeleteWhenReady"})),
+            "retention.source: DeleteWhenReady is for uploads alone",
         ),
         (
             "metadata",
