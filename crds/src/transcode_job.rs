@@ -188,6 +188,23 @@ pub struct TranscodeJobStatus {
     /// `progressPercent` for people: `71%`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
+    /// What the pod was at when it last told: Fetch, Probe, Encode, Upload, Verify or Commit.
+    /// Absent while no pod works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub stage: Option<String>,
+    /// Media time that was encoded in a wall-clock time, in thousandths; told while it encodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed_permille: Option<i64>,
+    /// `speedPermille` for people: `12.3x`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed: Option<String>,
+    /// Seconds from then until everything is encoded, at that speed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining_seconds: Option<i64>,
+    /// `remainingSeconds` for people: `2m10s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<String>,
     /// How long the work took, for people: `12s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<String>,

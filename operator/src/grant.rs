@@ -13,6 +13,8 @@ mod refusal;
 mod source;
 mod token;
 
+pub(crate) use progress::take_back;
+
 use crate::context::Clock;
 use crate::metrics::{GrantResult, Metrics};
 use crate::settings::Settings;

@@ -28,6 +28,11 @@ pub fn percent(value: i32) -> String {
     format!("{value}%")
 }
 
+/// `12.3x`, from thousandths.
+pub fn speed(permille: i64) -> String {
+    format!("{}.{}x", permille / 1000, permille % 1000 / 100)
+}
+
 /// A moment in UTC, by the second.
 pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
@@ -60,6 +65,8 @@ mod tests {
         assert_eq!(size(13_000_000), "12.4 MiB");
         assert_eq!(size(-1), "0 B");
         assert_eq!(percent(71), "71%");
+        assert_eq!(speed(12_399), "12.3x");
+        assert_eq!(speed(950), "0.9x");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod waiting;
 use crate::apiserver::{ApiError, write_status};
 use crate::caches::Transcode;
 use crate::controllers::{Leader, look_again};
+use crate::grant;
 use crate::metrics::ReconcileErrorClass;
 use crate::work::WorkError;
 use finalize::Finalized;
@@ -28,7 +29,7 @@ use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use std::sync::Arc;
 use std::time::Duration;
-use vessel_crds::TranscodeJob;
+use vessel_crds::{TranscodeJob, TranscodeJobStatus};
 
 /// How long a finalizer waits for its store before it looks again.
 const FINALIZE_RETRY: Duration = Duration::from_secs(15);
@@ -96,6 +97,7 @@ async fn record(
         return Ok(());
     }
     let mut body = status.clone();
+    status::forget_stage(&mut body);
     if !status::owns_progress(applied) {
         // Any replica writes these, under a field manager of their own.
         body.progress = None;
@@ -104,6 +106,13 @@ async fn record(
     write_status(&context.client, job, &body)
         .await
         .map_err(Error::Status)?;
+    let told = |status: &TranscodeJobStatus| status.stage.is_some();
+    if job.status.as_ref().is_some_and(told) && !told(&status) {
+        // Information alone: what stays behind is seen again at the next look.
+        if let Err(error) = grant::take_back(&context.client, job, &status).await {
+            tracing::debug!(%error, "a stage was not taken back");
+        }
+    }
     report::report(job, applied, &status, context).await;
     Ok(())
 }

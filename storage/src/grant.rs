@@ -137,6 +137,13 @@ pub struct Progress {
     /// Milliseconds of media that are encoded.
     #[serde(default)]
     pub media_millis: u64,
+    /// Media time that is encoded in a wall-clock time, in thousandths: 12,300 for a minute in
+    /// 4.9 s. Known while encoding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_permille: Option<u64>,
+    /// Seconds until everything is encoded, if it goes on at that speed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_seconds: Option<u64>,
 }
 
 /// Body of every answer other than 200 and 204.

@@ -1,4 +1,6 @@
 //! What the source is, by ffprobe, turned into a checked value.
+mod tags;
+
 use crate::ffmpeg::argv;
 use crate::ffmpeg::log::LengthSource;
 use crate::ffmpeg::process::{Ended, Invocation, Sandbox};
@@ -10,7 +12,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tokio::io::AsyncReadExt;
-use vessel_crds::media::{MediaFacts, Track, TrackKind, TrackUsage};
+use vessel_crds::media::{self, MediaFacts, Track, TrackKind, TrackUsage};
 use vessel_crds::reason::FailureReason;
 
 /// Longest description that is read, in bytes.
@@ -27,6 +29,8 @@ pub struct Probe {
     pub container: String,
     /// Tracks in the source's order.
     pub tracks: Vec<ProbedTrack>,
+    /// What it says of itself.
+    pub tags: Option<media::Tags>,
     /// ffmpeg's own version.
     pub ffmpeg_version: String,
 }
@@ -330,6 +334,7 @@ fn read(json: &[u8], length_source: LengthSource) -> Result<Probe, Stop> {
             .iter()
             .map(|stream| track(stream, &lengths))
             .collect(),
+        tags: tags::of(&report),
         container: clipped(&report.format.name, 128),
         ffmpeg_version: report.program_version.version,
     })
@@ -478,7 +483,7 @@ impl Probe {
                 .map(|(index, track)| track.fact(usage(index)))
                 .collect(),
             decode_errors: None,
-            tags: None,
+            tags: self.tags.clone(),
             loudness: None,
         }
     }

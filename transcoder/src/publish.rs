@@ -200,6 +200,8 @@ impl Work<'_> {
             let text = storyboard::index(video, self.encoded.length, self.encoded.sheets);
             objects.push(object(ObjectPath::Storyboard, ContentType::WebVtt, text));
         }
+        let peaks = self.encoded.peaks.clone();
+        objects.extend(peaks.map(|json| object(ObjectPath::Peaks, ContentType::Json, json)));
         let poster = self.poster.clone();
         objects.extend(poster.map(|bytes| Object {
             path: ObjectPath::Poster,

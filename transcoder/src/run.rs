@@ -7,6 +7,7 @@ use crate::gate::decode;
 use crate::grant::GrantClient;
 use crate::ladder::{self, Plan};
 use crate::length::Samples;
+use crate::loudness;
 use crate::poster;
 use crate::probe;
 use crate::progress::Board;
@@ -168,8 +169,15 @@ impl Execution {
         self.begin(Stage::Probe);
         let probe = probe::probe(&self.sandbox, &source.path).await?;
         self.findings.set(probe.facts(|_| TrackUsage::Unused));
-        let plan = ladder::plan(&self.settings.order.encoding, &probe, &self.settings.limits)?;
+        let mut plan = ladder::plan(&self.settings.order.encoding, &probe, &self.settings.limits)?;
         self.findings.set(probe.facts(|track| plan.usage(track)));
+        loudness::settle(
+            &self.sandbox,
+            &source.path,
+            &self.settings.limits,
+            &mut plan,
+        )
+        .await?;
 
         self.begin(Stage::Encode);
         let (encoded, mut uploader) = self.encode(&source, &plan).await?;
@@ -266,6 +274,7 @@ impl Findings {
         media.duration_millis = i64::try_from(millis).ok();
         let errors = i64::try_from(encoded.decode_errors).ok();
         media.decode_errors = errors.filter(|&errors| errors > 0);
+        media.loudness = encoded.loudness;
         self.set(media.clone());
         media
     }

@@ -46,13 +46,19 @@ pub const fn exit_code(verdict: &Verdict) -> u8 {
 }
 
 /// The verdict as a termination message. What makes it too long is left out: first the
-/// tracks, then the media facts, at last the message's end.
+/// tracks, then the tags, then all media facts, at last the message's end.
 pub fn termination_message(verdict: &Verdict) -> Vec<u8> {
     let mut verdict = verdict.clone();
     let mut bytes = json(&verdict);
     if bytes.len() > TERMINATION_BYTES {
         if let Some(media) = &mut verdict.media {
             media.tracks.clear();
+        }
+        bytes = json(&verdict);
+    }
+    if bytes.len() > TERMINATION_BYTES {
+        if let Some(media) = &mut verdict.media {
+            media.tags = None;
         }
         bytes = json(&verdict);
     }
@@ -76,7 +82,7 @@ fn json(verdict: &Verdict) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::stop::{Failure, failed};
-    use vessel_crds::media::{Track, TrackKind, TrackUsage};
+    use vessel_crds::media::{Tags, Track, TrackKind, TrackUsage};
     use vessel_crds::reason::FailureReason;
 
     #[test]
@@ -103,6 +109,32 @@ mod tests {
         }
     }
 
+    fn tags(character: &str) -> Tags {
+        let text = Some(character.repeat(256));
+        Tags {
+            title: text.clone(),
+            artist: text.clone(),
+            album: text,
+        }
+    }
+
+    #[test]
+    fn tags_are_left_out_before_what_was_measured() {
+        let media = |character| MediaFacts {
+            duration_millis: Some(1),
+            tags: Some(tags(character)),
+            ..MediaFacts::default()
+        };
+        for (character, kept) in [("é", true), ("日", false)] {
+            let stop = failed(FailureReason::SourceInvalid, "ü".repeat(600));
+            let verdict = verdict(Err(&stop), Some(media(character)), &Meter::start());
+            let read: Verdict = serde_json::from_slice(&termination_message(&verdict)).unwrap();
+            let media = read.media.unwrap();
+            assert_eq!(media.duration_millis, Some(1));
+            assert_eq!(media.tags.is_some(), kept, "{character}");
+        }
+    }
+
     #[test]
     fn a_termination_message_always_fits_and_always_parses() {
         let track = Track {
@@ -119,6 +151,7 @@ mod tests {
         let media = MediaFacts {
             tracks: vec![track; 64],
             container: Some("\"".repeat(128)),
+            tags: Some(tags("\"")),
             ..MediaFacts::default()
         };
         for message in ["short", &"\u{0}".repeat(5000), &"ü".repeat(5000)] {

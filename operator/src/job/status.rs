@@ -40,7 +40,36 @@ pub fn after(job: &TranscodeJob, applied: &Applied, now: &Time) -> TranscodeJobS
         Applied::Retried(ended, next) => draft.retried(ended, *next),
         Applied::GaveUp(ended) => draft.gave_up(ended),
     }
+    if open_attempt(&draft.status).is_none() {
+        forget_stage(&mut draft.status);
+    }
     draft.status
+}
+
+/// Leaves out what a pod tells of its work while it works.
+pub fn forget_stage(status: &mut TranscodeJobStatus) {
+    status.stage = None;
+    status.speed_permille = None;
+    status.speed = None;
+    status.remaining_seconds = None;
+    status.remaining = None;
+}
+
+/// What the pod of a job is at, for people: `Encode 40 %, 12.3x, about 2m10s left`.
+pub fn working(job: &TranscodeJob) -> Option<String> {
+    let status = job.status.as_ref()?;
+    let mut words = status.stage.clone()?;
+    if let Some(percent) = status.progress_percent.filter(|&percent| percent > 0) {
+        words = format!("{words} {percent} %");
+    }
+    let speed = status.speed.clone();
+    let remaining = status.remaining.as_ref();
+    let remaining = remaining.map(|remaining| format!("about {remaining} left"));
+    let parts: Vec<_> = std::iter::once(words)
+        .chain(speed)
+        .chain(remaining)
+        .collect();
+    Some(parts.join(", "))
 }
 
 struct Draft<'a> {
@@ -122,6 +151,7 @@ impl Draft<'_> {
         status.next_attempt_time = None;
         status.start_time.get_or_insert_with(|| self.now.clone());
         status.queued_time.get_or_insert_with(|| self.now.clone());
+        forget_stage(status);
         status.progress_percent = Some(0);
         status.progress = Some(human::percent(0));
         self.goes_on(None, PodSeen::NotYet);

@@ -21,6 +21,7 @@ use crate::upload::UploadQueue;
 use futures::future::try_join_all;
 use std::path::Path;
 use tokio::net::unix::pipe;
+use vessel_crds::media::MeasuredLoudness;
 use vessel_storage::order::Limits;
 
 /// What is needed to encode.
@@ -49,6 +50,10 @@ pub struct Encoded {
     pub decode_errors: u64,
     /// Sheets of the storyboard.
     pub sheets: u32,
+    /// How loud the sound is, if that was measured.
+    pub loudness: Option<MeasuredLoudness>,
+    /// The waveform of the sound, as a file.
+    pub peaks: Option<Vec<u8>>,
     /// Command lines that ran, program first.
     pub commands: Vec<Vec<String>>,
 }
@@ -101,7 +106,9 @@ pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded
         decode_errors: heard.as_ref().map_or(0, |heard| heard.decode_errors)
             + film.map_or(0, |film| film.decode_errors),
         sheets,
+        loudness: heard.as_ref().and_then(|heard| heard.loudness),
         commands: decoding.chain([arguments]).map(program_first).collect(),
+        peaks: heard.and_then(|heard| heard.peaks),
         rungs,
     })
 }

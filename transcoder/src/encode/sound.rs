@@ -6,11 +6,13 @@ use crate::ffmpeg::process::{Invocation, Running};
 use crate::gate;
 use crate::ladder::{self, AudioPlan};
 use crate::length::Samples;
+use crate::peaks::Peaks;
 use crate::stop::{Failure, Stop, internal};
 use crate::tools::Tool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::process::ChildStdout;
+use vessel_crds::media::MeasuredLoudness;
 
 /// Bytes that are moved at once: as much as a pipe holds.
 const CHUNK: usize = 64 << 10;
@@ -24,6 +26,7 @@ pub(super) struct Sound<'a> {
     plan: &'a AudioPlan,
     running: Running,
     arguments: Vec<String>,
+    peaks: Peaks,
 }
 
 /// What the sound came to.
@@ -34,6 +37,10 @@ pub(super) struct Heard {
     pub sent: Option<Samples>,
     /// Packets that could not be decoded.
     pub decode_errors: u64,
+    /// How loud it is, if that was measured.
+    pub loudness: Option<MeasuredLoudness>,
+    /// Its waveform, as a file.
+    pub peaks: Option<Vec<u8>>,
     /// Command line of the decoder.
     pub arguments: Vec<String>,
 }
@@ -72,6 +79,7 @@ impl<'a> Sound<'a> {
             plan,
             running,
             arguments,
+            peaks: Peaks::of(plan.channels),
         }))
     }
 
@@ -80,9 +88,12 @@ impl<'a> Sound<'a> {
         let from = self.running.stdout.take();
         let (samples, sent, pumped) = self.pump(from, to).await;
         let ended = self.running.end().await?;
+        let loudness = ended.log.meter.measured().or(self.plan.level.measured());
         let heard = |sent, decode_errors| Heard {
             sent,
             decode_errors,
+            loudness,
+            peaks: self.peaks.finish(),
             arguments: self.arguments,
         };
         match pumped? {
@@ -98,7 +109,7 @@ impl<'a> Sound<'a> {
     /// Answers how many samples were decoded and how many were sent. Both ends are closed when
     /// it returns.
     async fn pump(
-        &self,
+        &mut self,
         from: Option<ChildStdout>,
         mut to: pipe::Sender,
     ) -> (Samples, Samples, Result<Pumped, Stop>) {
@@ -121,7 +132,7 @@ impl<'a> Sound<'a> {
     }
 
     async fn forward(
-        &self,
+        &mut self,
         mut from: ChildStdout,
         to: &mut pipe::Sender,
         bytes: &mut u64,
@@ -144,6 +155,7 @@ impl<'a> Sound<'a> {
                 self.encoder.board.reach(samples);
             }
             let chunk = chunk.get(..read).unwrap_or_default();
+            self.peaks.push(chunk);
             if to.write_all(chunk).await.is_err() {
                 return Ok(Pumped::EncoderClosed);
             }

@@ -3,6 +3,9 @@
 //!
 //! ffmpeg prints the source's own tags too. So a fact is taken only from a line that has the
 //! context and the level of that fact, and the words at the beginning of its text.
+mod loudness;
+
+use loudness::Meter;
 use std::collections::VecDeque;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
@@ -33,6 +36,8 @@ pub struct LogFacts {
     pub error_count: u64,
     /// Whether ffmpeg itself speaks: before it does the loader, without levels.
     pub speaker: Speaker,
+    /// What the meter of the loudness said.
+    pub meter: Meter,
 }
 
 /// Whose lines come.
@@ -126,6 +131,8 @@ impl LogFacts {
             self.entry(entry);
         } else if self.speaker == Speaker::Start {
             self.start(line);
+        } else {
+            self.meter.go_on(line);
         }
     }
 
@@ -142,6 +149,10 @@ impl LogFacts {
             level,
             text,
         } = entry;
+        match level {
+            Level::Info => self.meter.begin(context, text),
+            Level::Verbose | Level::Warning | Level::Error => self.meter.interrupt(),
+        }
         let marked = MARKERS.iter().any(|marker| text.starts_with(marker));
         if marked && context.is_some() && level >= Level::Warning {
             self.marker.get_or_insert_with(|| text.to_owned());

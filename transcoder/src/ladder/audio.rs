@@ -1,5 +1,6 @@
 //! The audio ladder: which rates, how many channels. Pure.
 use crate::length::{FRAME_SAMPLES, SAMPLE_RATE, Samples};
+use crate::loudness::Level;
 use crate::probe::{DeclaredLength, ProbedTrack};
 use vessel_crds::encoding::AudioLadder;
 use vessel_storage::path::Rung;
@@ -22,6 +23,8 @@ pub struct AudioPlan {
     pub channels: Channels,
     /// Whether peaks are limited before encoding.
     pub limiter: Limiter,
+    /// What is done about the level before that.
+    pub level: Level,
     /// The rungs, ascending.
     pub rungs: Vec<AudioRung>,
     /// AAC frames of a segment.
@@ -80,6 +83,7 @@ pub fn plan(ladder: &AudioLadder, track: (usize, &ProbedTrack), segment_seconds:
         declared: track.length,
         channels,
         limiter: limiter(track),
+        level: Level::Untouched,
         rungs: rungs(&ladder.bitrates_kbps, track, channels),
         frames_per_segment: (segment_seconds * SAMPLE_RATE / FRAME_SAMPLES).max(1),
         pad_to: None,
@@ -241,6 +245,7 @@ mod tests {
                 declared: DeclaredLength::Unknown,
                 channels: Stereo,
                 limiter: Limiter::Off,
+                level: Level::Untouched,
                 rungs: Vec::new(),
                 frames_per_segment: frames,
                 pad_to: None,

@@ -55,6 +55,7 @@ pub fn probe(tracks: Vec<ProbedTrack>) -> Probe {
     Probe {
         container: "x".to_owned(),
         tracks,
+        tags: None,
         ffmpeg_version: "7.1".to_owned(),
     }
 }

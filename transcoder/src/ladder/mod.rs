@@ -8,9 +8,10 @@ pub use video::{Size, Storyboard, VideoPlan, VideoRungPlan};
 
 use crate::ladder::frame_rate::FrameRate;
 use crate::length::{Cadence, FRAME_SAMPLES, LastSample, PRIMING_SAMPLES, SAMPLE_RATE, Samples};
+use crate::loudness::Level;
 use crate::probe::{DeclaredLength, DefaultTrack, Probe, ProbedTrack};
 use crate::stop::{Failure, Stop, failed};
-use vessel_crds::encoding::{Container, Encoding, LoudnessMode, Packaging, Protocol};
+use vessel_crds::encoding::{Container, Encoding, Packaging, Protocol};
 use vessel_crds::media::{TrackKind, TrackUsage};
 use vessel_crds::reason::FailureReason;
 use vessel_storage::order::Limits;
@@ -103,13 +104,6 @@ impl Descriptions {
 
 /// What is made of a source, or why nothing can be.
 pub fn plan(encoding: &Encoding, probe: &Probe, limits: &Limits) -> Result<Plan, Stop> {
-    if encoding.loudness.mode == LoudnessMode::Normalize {
-        return Err(failed(
-            FailureReason::SourceUnsupported,
-            "this version does not change the level of the sound: set \
-             spec.encoding.loudness.mode of the profile to Measure or Off",
-        ));
-    }
     let segment_seconds = u64::try_from(encoding.packaging.segment_seconds).unwrap_or(6);
     let sound = encoding.audio.as_ref().zip(chosen(probe, TrackKind::Audio));
     let film = encoding.video.as_ref().zip(chosen(probe, TrackKind::Video));
@@ -125,6 +119,9 @@ pub fn plan(encoding: &Encoding, probe: &Probe, limits: &Limits) -> Result<Plan,
     };
     if plan.audio.is_none() && plan.video.is_none() {
         return Err(nothing_to_make(encoding, probe));
+    }
+    if let Some(audio) = &mut plan.audio {
+        audio.level = Level::of(&encoding.loudness);
     }
     plan.level_ends();
     plan.within_limits(limits)?;

@@ -1,6 +1,6 @@
 use super::fixtures::{adaptive, audio, film, limits, pictures, probe, track};
 use super::*;
-use vessel_crds::encoding::Packaging;
+use vessel_crds::encoding::{LoudnessMode, Packaging};
 
 fn encoding() -> Encoding {
     audio(&[64, 128, 192, 256])
@@ -116,15 +116,18 @@ fn rungs_are_listed_as_they_come_out_of_the_encoder() {
 }
 
 #[test]
-fn this_version_does_not_change_the_level() {
-    let mut normalized = encoding();
-    normalized.loudness.mode = LoudnessMode::Normalize;
-    let source = probe(vec![track("flac", 2, None)]);
-    let error = plan(&normalized, &source, &limits()).unwrap_err();
-    assert!(
-        error.to_string().starts_with("SourceUnsupported"),
-        "{error}"
-    );
+fn the_profile_says_what_is_done_about_the_level() {
+    for (mode, level) in [
+        (LoudnessMode::Off, Level::Untouched),
+        (LoudnessMode::Measure, Level::Metered),
+        (LoudnessMode::Normalize, Level::Wanted(-16_000)),
+    ] {
+        let mut encoding = encoding();
+        encoding.loudness.mode = mode;
+        let source = probe(vec![track("flac", 2, None)]);
+        let plan = plan(&encoding, &source, &limits()).unwrap();
+        assert_eq!(plan.audio.unwrap().level, level);
+    }
 }
 
 #[test]

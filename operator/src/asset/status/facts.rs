@@ -341,8 +341,10 @@ fn unfinished(unready: &[&Wanted]) -> Standing {
     let running = unready
         .iter()
         .find(|wanted| job_phase(wanted.job.as_deref()) == Phase::Running);
-    if running.is_some() {
-        return Standing::new(Way::Running, "Encoding", "a pod works on it");
+    if let Some(wanted) = running {
+        let told = wanted.job.as_deref().and_then(crate::job::status::working);
+        let message = told.unwrap_or_else(|| "a pod works on it".to_owned());
+        return Standing::new(Way::Running, "Encoding", message);
     }
     let mut waiting = unready.iter().filter(|wanted| !failed(wanted));
     let told = waiting.find_map(|wanted| job_words(wanted.job.as_deref()?));

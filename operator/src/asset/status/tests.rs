@@ -150,6 +150,14 @@ fn phases_follow_the_job() {
 fn progress_is_that_of_the_job() {
     let status = with_job(&asset(&json!({})), &running(40), Applied::default());
     assert_eq!(status.progress.as_deref(), Some("40%"));
+    assert_eq!(status.message.as_deref(), Some("a pod works on it"));
+    let told = json!({"stage": "Encode", "speed": "12.3x", "remaining": "2m10s"});
+    let told = over(running(40), &told);
+    let status = with_job(&asset(&json!({})), &told, Applied::default());
+    assert_eq!(
+        status.message.as_deref(),
+        Some("Encode 40 %, 12.3x, about 2m10s left")
+    );
 }
 
 #[test]

@@ -278,3 +278,44 @@ fn more_memory_is_kept_for_the_attempts_that_follow() {
     ]);
     assert_eq!(status(&job).memory_limit_bytes, Some(2 << 30));
 }
+
+#[test]
+fn a_stage_is_told_only_while_a_pod_works() {
+    let next = Timestamp::from_second(0).unwrap();
+    let failure = || Box::new(ended(FailureReason::EncoderFailed, Counts::Failure));
+    for end in [
+        committed(),
+        Applied::Void,
+        Applied::Retried(failure(), next),
+        Applied::GaveUp(failure()),
+    ] {
+        let mut job = after_all(&[Applied::Started(1)]);
+        let told = job.status.as_mut().unwrap();
+        told.progress_percent = Some(40);
+        told.stage = Some("Encode".to_owned());
+        told.speed = Some("12.3x".to_owned());
+        told.remaining = Some("2m10s".to_owned());
+        assert_eq!(
+            working(&job).as_deref(),
+            Some("Encode 40 %, 12.3x, about 2m10s left")
+        );
+        let goes_on = Applied::GoesOn(None, PodSeen::Running);
+        assert!(after(&job, &goes_on, &time(10)).stage.is_some());
+        job.status = Some(after(&job, &end, &time(20)));
+        let status = status(&job);
+        assert_eq!(
+            (&status.stage, &status.speed, &status.remaining),
+            (&None, &None, &None),
+            "{end:?}"
+        );
+        assert_eq!(working(&job), None);
+    }
+}
+
+#[test]
+fn what_is_not_known_of_the_work_is_not_told() {
+    let job = with(&json!({"stage": "Fetch", "progressPercent": 0}));
+    assert_eq!(working(&job).as_deref(), Some("Fetch"));
+    let job = with(&json!({"stage": "Encode", "progressPercent": 20, "speed": "0.9x"}));
+    assert_eq!(working(&job).as_deref(), Some("Encode 20 %, 0.9x"));
+}

@@ -2,8 +2,9 @@
 mod video;
 
 use super::process::FIRST_EXTRA;
-use crate::ladder::{AudioPlan, Channels, Limiter, Plan, Storyboard, VideoPlan};
+use crate::ladder::{AudioPlan, Channels, Plan, Storyboard, VideoPlan};
 use crate::length::SAMPLE_RATE;
+use crate::loudness;
 
 /// Demuxers that a source may ask for, by ffmpeg's names. Playlists, pictures and everything
 /// that opens other files stay out.
@@ -42,14 +43,27 @@ pub fn probe(source: &str) -> Vec<String> {
 /// The decoding ffmpeg: one track of the source as interleaved 32-bit floats at 48 kHz on
 /// stdout.
 pub fn decode(plan: &AudioPlan, source: &str, threads: usize) -> Vec<String> {
+    let mut argv = decoded(plan, source, threads);
+    argv.extend(without_metadata());
+    argv.extend(strings(&["-f", "f32le", "pipe:1"]));
+    argv
+}
+
+/// The same, of which nothing comes out but what the log says: so many seconds at most.
+pub fn measure(plan: &AudioPlan, source: &str, threads: usize, seconds: u64) -> Vec<String> {
+    let mut argv = decoded(plan, source, threads);
+    argv.extend(["-t".to_owned(), seconds.to_string()]);
+    argv.extend(strings(&["-f", "null", "-"]));
+    argv
+}
+
+fn decoded(plan: &AudioPlan, source: &str, threads: usize) -> Vec<String> {
     let mut argv = common();
     argv.extend(input_guards("file", SOURCE_FORMATS));
     argv.extend(["-threads".to_owned(), threads.to_string()]);
     argv.extend(["-i".to_owned(), format!("file:{source}")]);
     argv.extend(["-map".to_owned(), format!("0:{}", plan.track_index)]);
     argv.extend(["-af".to_owned(), decode_filters(plan)]);
-    argv.extend(without_metadata());
-    argv.extend(strings(&["-f", "f32le", "pipe:1"]));
     argv
 }
 
@@ -205,17 +219,16 @@ fn jpeg() -> Vec<String> {
 }
 
 fn decode_filters(plan: &AudioPlan) -> String {
-    let filters = format!(
+    let mut filters = vec![format!(
         "aresample={SAMPLE_RATE}:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts={}",
         plan.channels.layout()
-    );
-    match plan.limiter {
-        Limiter::Off => filters,
-        // 0.891 is -1 dBFS.
-        Limiter::On => {
-            format!("{filters},alimiter=limit=0.891:level=0:latency=1,aformat=sample_fmts=flt")
-        }
+    )];
+    let level = loudness::filters(plan);
+    if !level.is_empty() {
+        filters.extend(level);
+        filters.push("aformat=sample_fmts=flt".to_owned());
     }
+    filters.join(",")
 }
 
 fn common() -> Vec<String> {
@@ -266,7 +279,9 @@ impl Channels {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ladder::Limiter;
     use crate::ladder::fixtures::{film, song};
+    use crate::loudness::Level;
 
     #[test]
     fn the_command_lines() {
@@ -276,12 +291,20 @@ mod tests {
         let film = film();
         let mut limited = stereo.audio.clone().unwrap();
         limited.limiter = Limiter::On;
+        let level = |level| AudioPlan {
+            level,
+            ..limited.clone()
+        };
+        let untouched = level(Level::Untouched);
+        let metered = level(Level::Metered);
         insta::assert_snapshot!("probe", probe(source).join(" "));
         insta::assert_snapshot!(
             "decode",
             decode(&stereo.audio.clone().unwrap(), source, 2).join(" ")
         );
-        insta::assert_snapshot!("decode_limited", decode(&limited, source, 1).join(" "));
+        insta::assert_snapshot!("decode_limited", decode(&untouched, source, 1).join(" "));
+        insta::assert_snapshot!("decode_metered", decode(&metered, source, 1).join(" "));
+        insta::assert_snapshot!("measure", measure(&metered, source, 1, 60).join(" "));
         insta::assert_snapshot!("encode", encode(&stereo, source, 2).join(" "));
         insta::assert_snapshot!("encode_mono", encode(&mono, source, 2).join(" "));
         insta::assert_snapshot!("encode_film", encode(&film, source, 2).join(" "));
