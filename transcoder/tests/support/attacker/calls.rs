@@ -15,7 +15,7 @@ pub fn attempt(what: &str, supervisor: i32) -> Outcome {
         c_long::from(libc::SOCK_DGRAM),
     );
     let mut buffer = [0_u8; 4096];
-    let memory = buffer.as_mut_ptr().addr() as c_long;
+    let memory = number(buffer.as_mut_ptr().addr());
     let forked = c_long::from(libc::SIGCHLD);
     match what {
         "tcp" => call(libc::SYS_socket, &[internet, stream, 0]),
@@ -76,8 +76,12 @@ fn call(number: c_long, arguments: &[c_long]) -> Outcome {
     })
 }
 
+fn number(address: usize) -> c_long {
+    address.try_into().unwrap()
+}
+
 fn text(text: &CStr) -> c_long {
-    text.as_ptr().addr() as c_long
+    number(text.as_ptr().addr())
 }
 
 fn own_path() -> std::ffi::CString {
@@ -87,14 +91,14 @@ fn own_path() -> std::ffi::CString {
 
 fn exec(path: &CStr) -> Outcome {
     let arguments = [path.as_ptr(), std::ptr::null()];
-    let arguments = arguments.as_ptr().addr() as c_long;
+    let arguments = number(arguments.as_ptr().addr());
     call(libc::SYS_execve, &[text(path), arguments, arguments])
 }
 
 fn execveat() -> Outcome {
     let path = c"/bin/sh";
     let arguments = [path.as_ptr(), std::ptr::null()];
-    let arguments = arguments.as_ptr().addr() as c_long;
+    let arguments = number(arguments.as_ptr().addr());
     call(
         libc::SYS_execveat,
         &[-100, text(path), arguments, arguments, 0],

@@ -60,7 +60,7 @@ fn attempt(what: &str, target: &str) -> Outcome {
         "memory" => resources::memory(),
         "shout" => resources::shout(),
         "hang" => loop {
-            std::thread::sleep(std::time::Duration::from_secs(3600));
+            std::thread::sleep(std::time::Duration::from_hours(1));
         },
         "forge" => resources::forge(),
         "abort" => std::process::abort(),
