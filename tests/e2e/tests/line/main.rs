@@ -2,6 +2,7 @@
 mod at_rest;
 mod bad_inputs;
 mod deletion;
+mod films;
 mod once;
 mod permissions;
 mod plays;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         bad_inputs::tests(),
         deletion::tests(),
         plays::tests(),
+        films::tests(),
         watch_page::tests(),
         readme::tests(),
     ];

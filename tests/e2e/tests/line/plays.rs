@@ -11,6 +11,7 @@ use url::Url;
 use vessel_crds::MediaAsset;
 use vessel_crds::condition::{ConditionType, is_true};
 use vessel_e2e::hls::{Library, Presentation, Rung, decoded};
+use vessel_e2e::judges::judged;
 use vessel_e2e::media::{self, Studio, probe, samples_at_48_khz};
 use vessel_e2e::scene::play;
 use vessel_e2e::server::SourceServer;
@@ -135,9 +136,9 @@ async fn the_same_ladder_as_transport_streams(cluster: &Cluster) {
         scene.ready("old-players").await;
         let played = load(scene, "old-players", "audio-ts").await;
         same(&played, &LADDER);
+        played.states_measured_bandwidths();
         for rung in &played.rungs {
             assert!(rung.init.is_empty(), "{} has an init segment", rung.uri);
-            rung.states_measured_bandwidths();
             rung.decodes_segment_by_segment().await;
             let samples = decoded(rung.whole().path(), &rung.uri).await;
             let expected = 20 * 48_000;
@@ -181,7 +182,7 @@ async fn a_private_asset_is_refused_to_strangers(cluster: &Cluster) {
 }
 
 /// Sends a file to an asset that awaits it, with a bare `curl -T`.
-async fn upload(scene: &Scene<'_>, name: &str, file: &Path) {
+pub async fn upload(scene: &Scene<'_>, name: &str, file: &Path) {
     let awaiting = |asset: &MediaAsset| asset.status.as_ref().is_some_and(|s| s.upload.is_some());
     let asset = scene
         .satisfies(name, "awaiting its upload", seconds(60), awaiting)
@@ -242,13 +243,14 @@ async fn tells_the_truth(asset: &MediaAsset, source: &Path) {
     );
 }
 
-/// Loads what the origin serves for a profile.
+/// Loads what the origin serves for a profile, after others have judged it.
 async fn load(scene: &Scene<'_>, name: &str, profile: &str) -> Presentation {
     let url = format!(
         "{}{}",
         scene.cluster.origin().await,
         path(scene, name, profile)
     );
+    judged(url.trim_end_matches("master.m3u8")).await;
     Presentation::load(
         Library::Web(&scene.cluster.http),
         &Url::parse(&url).unwrap(),
@@ -263,9 +265,9 @@ fn path(scene: &Scene<'_>, name: &str, profile: &str) -> String {
 /// Every segment of every rung decodes, the rates are measured, and no sample was lost.
 async fn judge(presentation: &Presentation, source: &Path) {
     let expected = samples_at_48_khz(source).await;
+    presentation.states_measured_bandwidths();
     for rung in &presentation.rungs {
-        assert_eq!(rung.codecs, "mp4a.40.2", "{}", rung.uri);
-        rung.states_measured_bandwidths();
+        assert_eq!(rung.stated().codecs, "mp4a.40.2", "{}", rung.uri);
         rung.decodes_segment_by_segment().await;
         assert_eq!(rung.net_samples().await, expected, "{}", rung.uri);
         let seconds = expected as f64 / 48_000.0;
