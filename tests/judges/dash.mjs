@@ -5,7 +5,7 @@ import { validateXML } from 'xmllint-wasm';
 import { close, expect, same } from './complaints.mjs';
 import { judgeMp4 } from './mp4.mjs';
 
-/** Half a microsecond: times are written with six digits. */
+/** A microsecond: times are written with six digits. */
 const WRITTEN = 1e-6;
 
 async function validate(text) {
@@ -34,9 +34,11 @@ function representations(manifest) {
 }
 
 /** What HLS does not name, because no pair needs it, is loaded as DASH names it. */
-async function loadRung({ segments, resolvedUri }, bytesOf) {
-  const init = segments[0].map.resolvedUri ?? resolvedUri;
-  const parts = segments.map(async ({ resolvedUri: url, duration }) => ({ url, seconds: duration, bytes: await bytesOf(url) }));
+async function loadRung({ segments }, bytesOf) {
+  const init = segments[0].map.resolvedUri;
+  const parts = segments.map(async ({ resolvedUri: url, duration: seconds }) => {
+    return { url, seconds, bytes: await bytesOf(url) };
+  });
   return { initUrl: init, init: await bytesOf(init), segments: await Promise.all(parts) };
 }
 
@@ -96,6 +98,7 @@ export async function judgeDash(url, hls, tracks, bytesOf) {
   same('rungs that HLS has and DASH has not', missing.join(), '');
   close('mediaPresentationDuration', rootDuration(text, 'mediaPresentationDuration'), Math.max(...lasts), WRITTEN);
   const bound = rootDuration(text, 'maxSegmentDuration');
-  expect(Math.max(...longest) <= bound + WRITTEN, `a segment lasts ${Math.max(...longest)} s, maxSegmentDuration is ${bound} s`);
+  const most = Math.max(...longest);
+  expect(most <= bound + WRITTEN, `a segment lasts ${most} s, maxSegmentDuration is ${bound} s`);
   return [...found.keys()];
 }

@@ -36,7 +36,8 @@ function judgeBoxes(name, file, end) {
   const kinds = file.boxes.map((box) => box.type).join(' ');
   expect(/^ftyp moov( (styp )?moof mdat)+$/.test(kinds), `${name}: the boxes are ${kinds}`);
   same(`${name}: bytes in boxes`, file.boxes.reduce((sum, box) => sum + box.size, 0), end);
-  const numbers = file.boxes.filter((box) => box.type === 'moof').map((moof) => moof.boxes.find((box) => box.type === 'mfhd').sequence_number);
+  const moofs = file.boxes.filter((box) => box.type === 'moof');
+  const numbers = moofs.map(({ boxes }) => boxes.find((box) => box.type === 'mfhd').sequence_number);
   expect(numbers.every((number, index) => number === index + 1), `${name}: fragments are numbered ${numbers}`);
   const tables = file.moov.traks[0].mdia.minf.stbl.boxes.filter((box) => ['stts', 'stsc', 'stco'].includes(box.type));
   same(`${name}: empty sample tables`, tables.length, 3);

@@ -12,7 +12,8 @@ const FRAME = 1024;
 /** The frames of a segment, by a reader that sees nothing but it. */
 function framesOf(name, bytes) {
   const { TransportPacketStream, TransportParseStream, ElementaryStream } = mux.mp2t;
-  const stages = [new TransportPacketStream(), new TransportParseStream(), new ElementaryStream(), new mux.codecs.Adts()];
+  const kinds = [TransportPacketStream, TransportParseStream, ElementaryStream, mux.codecs.Adts];
+  const stages = kinds.map((Kind) => new Kind());
   stages.reduce((from, to) => from.pipe(to));
   const frames = [];
   for (const stage of stages) {

@@ -16,7 +16,7 @@ use tokio::process::Command;
 use vessel_crds::encoding::{Container, Encoding};
 
 /// A short clip, of which the last segment is a part of one.
-const PICTURES: &str = "-f lavfi -i testsrc2=s=640x360:r=30000/1001:d=8.5 -c:v libx264 \
+const PICTURES: &str = "-f lavfi -i testsrc2=s=1280x720:r=30000/1001:d=8.5 -c:v libx264 \
     -preset ultrafast";
 
 /// What the transcoder makes of a source.
@@ -64,17 +64,19 @@ async fn a_song_is_what_its_playlists_say() {
 async fn a_film_is_what_its_playlists_say() {
     let source = format!("-f lavfi -i sine=440:r=48000:d=8.5 {PICTURES} -c:a aac -ac 2");
     let found = judged(adaptive(), "film.mp4", &source).await;
-    let rungs = json!(["audio-64k", "video-360p"]);
+    let rungs = json!(["audio-128k", "audio-64k", "video-360p", "video-720p"]);
     assert_eq!(found["hls"], rungs, "{found}");
-    assert_eq!(found["mp4"]["video-360p"]["samples"], 255, "{found}");
-    assert_eq!(found["mp4"]["video-360p"]["size"], "640x360", "{found}");
+    for (rung, size) in [("video-360p", "640x360"), ("video-720p", "1280x720")] {
+        assert_eq!(found["mp4"][rung]["samples"], 255, "{found}");
+        assert_eq!(found["mp4"][rung]["size"], size, "{found}");
+    }
 }
 
 #[tokio::test]
 async fn a_silent_film_is_what_its_playlists_say() {
     let found = judged(adaptive(), "silent.mp4", PICTURES).await;
-    assert_eq!(found["hls"], json!(["video-360p"]), "{found}");
-    assert_eq!(found["dash"], json!(["video-360p"]), "{found}");
+    let rungs = json!(["video-360p", "video-720p"]);
+    assert_eq!((&found["hls"], &found["dash"]), (&rungs, &rungs), "{found}");
 }
 
 #[tokio::test]

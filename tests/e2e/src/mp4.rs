@@ -43,10 +43,11 @@ impl Rung {
         let step = samples[0].duration;
         let mut shown: Vec<i64> = samples.iter().map(|s| s.composition_timestamp).collect();
         shown.sort_unstable();
-        for (number, (sample, time)) in samples.iter().zip(&shown).enumerate() {
-            let due = number as i64 * step as i64;
+        let mut due = 0;
+        for (sample, time) in samples.iter().zip(&shown) {
             let found = (sample.duration, *time);
-            assert_eq!(found, (step, due), "{}: picture {number}", self.uri);
+            assert_eq!(found, (step, due), "{}: {sample:?}", self.uri);
+            due += step.cast_signed();
         }
         let rate = samples[0].timescale as f64 / step as f64;
         let stated_rate = f64::from(stated.frame_rate);
@@ -110,6 +111,6 @@ fn follow(uri: &str, samples: &[Sample]) {
     let mut due = begin;
     for sample in samples {
         assert_eq!(sample.decode_timestamp, due, "{uri}: {sample:?}");
-        due += sample.duration as i64;
+        due += sample.duration.cast_signed();
     }
 }

@@ -8,7 +8,7 @@ use tokio::fs;
 use url::Url;
 use vessel_crds::media::{TrackKind, TrackUsage};
 use vessel_crds::{MediaAsset, Phase};
-use vessel_e2e::hls::{Library, Pictures, Presentation};
+use vessel_e2e::hls::{Library, Pictures, Presentation, Rung};
 use vessel_e2e::judges::judged;
 use vessel_e2e::media::{Studio, turned};
 use vessel_e2e::scene::play;
@@ -151,7 +151,7 @@ async fn load(scene: &Scene<'_>, name: &str) -> Presentation {
 
 /// Panics unless the sizes that are seen are these, ascending.
 fn sizes(played: &Presentation, expected: &[(usize, usize)]) {
-    let seen = played.rungs.iter().filter_map(|rung| rung.pictures());
+    let seen = played.rungs.iter().filter_map(Rung::pictures);
     let mut seen: Vec<_> = seen
         .map(|Pictures { width, height, .. }| (width, height))
         .collect();
