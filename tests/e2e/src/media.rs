@@ -49,6 +49,32 @@ impl Studio {
         self.make(name, &["-f", "lavfi", "-i", &noise, "-ac", "2"])
             .await
     }
+
+    /// A film of some seconds with a tone, of 30000/1001 pictures a second: H.264 and AAC in
+    /// MP4.
+    pub async fn film(&self, name: &str, size: &str, seconds: u32) -> PathBuf {
+        let pictures = format!("testsrc2=s={size}:r=30000/1001:d={seconds}");
+        let tone = format!("sine=440:r=48000:d={seconds}");
+        let sources = ["-f", "lavfi", "-i", &pictures, "-f", "lavfi", "-i", &tone];
+        let coded = "-ac 2 -c:a aac -c:v libx264 -preset ultrafast -pix_fmt yuv420p";
+        let coded: Vec<&str> = coded.split(' ').collect();
+        self.make(name, &[&sources[..], &coded].concat()).await
+    }
+}
+
+/// Turns an MP4 by a quarter to the right, as a phone that is held upright does: what is
+/// stored stays, and the track's matrix (ISO/IEC 14496-12 §8.3.2) says how it is shown.
+pub fn turned(mut film: Vec<u8>) -> Vec<u8> {
+    /// From the box's type to the matrix.
+    const MATRIX: usize = 44;
+    let found = film.windows(4).position(|bytes| bytes == b"tkhd");
+    let matrix = found.expect("a track header") + MATRIX;
+    let quarter = [0, 0x1_0000, 0, -0x1_0000, 0, 0, 0, 0, 0x4000_0000_i32];
+    for (index, value) in quarter.into_iter().enumerate() {
+        let at = matrix + 4 * index;
+        film[at..at + 4].copy_from_slice(&value.to_be_bytes());
+    }
+    film
 }
 
 impl Default for Studio {
@@ -128,11 +154,16 @@ pub async fn flac_24_bit(studio: &Studio) -> PathBuf {
 
 /// A value that ffprobe finds in the first audio stream.
 pub async fn probe(file: &Path, entry: &str) -> String {
+    probe_stream(file, "a:0", entry).await
+}
+
+/// A value that ffprobe finds in a stream.
+pub async fn probe_stream(file: &Path, stream: &str, entry: &str) -> String {
     let how = [
         "-v",
         "error",
         "-select_streams",
-        "a:0",
+        stream,
         "-of",
         "csv=p=0",
         "-show_entries",

@@ -20,13 +20,15 @@ pub fn manifest(renditions: &[Rendition], target_seconds: u64) -> Vec<u8> {
         renditions.iter().partition(|rendition| rendition.is_seen());
     let sets = [film, sound].into_iter().filter(|set| !set.is_empty());
     let length = renditions.iter().map(length).max().unwrap_or_default();
+    let longest = renditions.iter().map(longest).max().unwrap_or_default();
     let mpd = MPD {
         xmlns: Some("urn:mpeg:dash:schema:mpd:2011".to_owned()),
         profiles: Some("urn:mpeg:dash:profile:isoff-live:2011".to_owned()),
         mpdtype: Some("static".to_owned()),
         mediaPresentationDuration: Some(duration(length)),
-        minBufferTime: Some(Duration::from_secs(target_seconds)),
-        maxSegmentDuration: Some(Duration::from_secs(target_seconds)),
+        // With one segment at hand, the stated rates suffice for all that follow.
+        minBufferTime: Some(longest),
+        maxSegmentDuration: Some(longest),
         periods: vec![Period {
             id: Some("0".to_owned()),
             start: Some(Duration::ZERO),
@@ -41,6 +43,15 @@ pub fn manifest(renditions: &[Rendition], target_seconds: u64) -> Vec<u8> {
 fn length(rendition: &Rendition) -> Samples {
     let units = rendition.segments.iter().map(|segment| segment.length);
     in_samples(units.sum(), rendition.timescale)
+}
+
+/// The longest segment, to the microsecond above.
+fn longest(rendition: &Rendition) -> Duration {
+    let units = rendition.segments.iter().map(|segment| segment.length);
+    let units = u128::from(units.max().unwrap_or_default());
+    let scale = u128::from(rendition.timescale.max(1));
+    let micros = (units * 1_000_000).div_ceil(scale);
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
 fn adaptation(renditions: &[&Rendition], target_seconds: u64) -> AdaptationSet {

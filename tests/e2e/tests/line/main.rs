@@ -2,6 +2,7 @@
 mod at_rest;
 mod bad_inputs;
 mod deletion;
+mod films;
 mod once;
 mod permissions;
 mod plays;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         deletion::tests(),
         retention::tests(),
         plays::tests(),
+        films::tests(),
         watch_page::tests(),
         readme::tests(),
     ];

@@ -11,6 +11,7 @@ use url::Url;
 use vessel_crds::MediaAsset;
 use vessel_crds::condition::{ConditionType, is_true};
 use vessel_e2e::hls::{Library, Presentation, Rung, decoded};
+use vessel_e2e::judges::judged;
 use vessel_e2e::media::{self, Studio, probe, samples_at_48_khz};
 use vessel_e2e::scene::play;
 use vessel_e2e::server::SourceServer;
@@ -132,9 +133,9 @@ async fn the_same_ladder_as_transport_streams(cluster: &Cluster) {
         scene.ready("old-players").await;
         let played = load(scene, "old-players", "audio-ts").await;
         same(&played, &LADDER);
+        played.states_measured_bandwidths();
         for rung in &played.rungs {
             assert!(rung.init.is_empty(), "{} has an init segment", rung.uri);
-            rung.states_measured_bandwidths();
             rung.decodes_segment_by_segment().await;
             let samples = decoded(rung.whole().path(), &rung.uri).await;
             let expected = 20 * 48_000;
@@ -227,13 +228,14 @@ async fn tells_the_truth(asset: &MediaAsset, source: &Path) {
     );
 }
 
-/// Loads what the origin serves for a profile.
+/// Loads what the origin serves for a profile, after others have judged it.
 async fn load(scene: &Scene<'_>, name: &str, profile: &str) -> Presentation {
     let url = format!(
         "{}{}",
         scene.cluster.origin().await,
         path(scene, name, profile)
     );
+    judged(url.trim_end_matches("master.m3u8")).await;
     Presentation::load(
         Library::Web(&scene.cluster.http),
         &Url::parse(&url).unwrap(),
@@ -248,9 +250,9 @@ fn path(scene: &Scene<'_>, name: &str, profile: &str) -> String {
 /// Every segment of every rung decodes, the rates are measured, and no sample was lost.
 async fn judge(presentation: &Presentation, source: &Path) {
     let expected = samples_at_48_khz(source).await;
+    presentation.states_measured_bandwidths();
     for rung in &presentation.rungs {
-        assert_eq!(rung.codecs, "mp4a.40.2", "{}", rung.uri);
-        rung.states_measured_bandwidths();
+        assert_eq!(rung.stated().codecs, "mp4a.40.2", "{}", rung.uri);
         rung.decodes_segment_by_segment().await;
         assert_eq!(rung.net_samples().await, expected, "{}", rung.uri);
         let seconds = expected as f64 / 48_000.0;
