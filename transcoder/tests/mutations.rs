@@ -22,6 +22,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use support::execution::media_folder;
 use support::media::make;
+use vessel_crds::reason::FailureReason;
 
 /// What an ordinary run takes.
 const COUNT: u64 = 150;
@@ -162,4 +163,38 @@ fn a_saved_input_is_tried_again() {
     let mut report = Report::default();
     report.note(&trial, ended.result).unwrap();
     println!("{report}");
+}
+
+/// Where the tags of a Flash video begin: behind its header and the length of no tag before.
+fn tags(flv: &[u8]) -> Vec<usize> {
+    let next = |&at: &usize| {
+        let length = flv.get(at + 1..at + 4)?;
+        let length = length
+            .iter()
+            .fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+        Some(at + 15 + length).filter(|at| at + 15 < flv.len())
+    };
+    std::iter::successors(Some(13), next).collect()
+}
+
+/// A filter that fills a gap makes pictures for all of it before it notices that nobody takes
+/// them any more.
+#[test]
+fn a_jump_in_time_is_not_waited_for_beyond_the_limit() {
+    let inputs = Inputs::made(SEED, 0);
+    let mut bases = inputs.bases.into_iter();
+    let (base, mut source) = bases.find(|(base, _)| base.name == "flv").unwrap();
+    let tags = tags(&source);
+    let last = tags.iter().rfind(|&&at| source[at] == 9).unwrap();
+    // The highest byte of its time in milliseconds: 28 hours. More than 30 ffmpeg takes for an
+    // error.
+    source[last + 7] = 6;
+    let trial = Trial {
+        name: "jump.flv".to_owned(),
+        format: base.name,
+        about: "a jump".to_owned(),
+        source,
+    };
+    let verdict = trial.run().unwrap();
+    assert_eq!(verdict.reason, Some(FailureReason::LimitExceeded));
 }

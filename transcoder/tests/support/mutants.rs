@@ -13,7 +13,7 @@ use vessel_crds::reason::FailureReason;
 use vessel_storage::verdict::{EXIT_DONE, EXIT_PERMANENT, EXIT_RETRYABLE, Verdict, VerdictOutcome};
 
 /// Longest execution: hundreds of times what a tiny source takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Longest source: what claims hours is made hours long, as an honest recording would be.
 const SECONDS: u64 = 30;
 /// Largest process of an execution, in bytes.

@@ -97,15 +97,26 @@ func (f fuzzer) parsers(ctx context.Context) error {
 
 func (f fuzzer) parser(ctx context.Context, program, folder, target string) error {
 	fmt.Printf("%s for %d s\n", target, f.seconds)
-	log := filepath.Join(f.clone, ".cluster/fuzz", target+".log")
+	// What it comes upon is kept for the next time, beside the clone's own examples.
+	corpora := []string{filepath.Join("corpus", target)}
+	if err := os.MkdirAll(filepath.Join(folder, corpora[0]), 0o755); err != nil {
+		return err
+	}
+	if seeds := filepath.Join("seeds", target); exists(filepath.Join(folder, seeds)) {
+		corpora = append(corpora, seeds)
+	}
+	args := append([]string{program, "run", "--fuzz-dir", ".", "--sanitizer", "none", target}, corpora...)
+	args = append(args, "--", fmt.Sprintf("-max_total_time=%d", f.seconds), "-timeout=10", "-rss_limit_mb=1024")
 	return run.Command{
-		Args: []string{
-			program, "run", "--fuzz-dir", ".", "--sanitizer", "none", target, "--",
-			fmt.Sprintf("-max_total_time=%d", f.seconds), "-timeout=10", "-rss_limit_mb=1024",
-		},
-		Dir: folder,
+		Args: args,
+		Dir:  folder,
 		// Its flags are others than those of everything else.
 		Env: []string{"CARGO_TARGET_DIR=" + filepath.Join(os.Getenv("CARGO_TARGET_DIR"), "fuzz")},
-		Log: log,
+		Log: filepath.Join(f.clone, ".cluster/fuzz", target+".log"),
 	}.Do(ctx)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
