@@ -1,7 +1,7 @@
 # Vessel. `make` alone lists the commands.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench up down dev dist images generate fmt lint unit
+.PHONY: help demo test fuzz bench up down dev dist images generate fmt lint unit
 
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vessel
 export CARGO_TARGET_DIR ?= $(cache)/target
@@ -23,6 +23,9 @@ demo: up ## from nothing to a playing asset, on a cluster of yours (KUBECONFIG) 
 
 test: $(cluster) ## everything that must hold, with a count at the end; a part of it: make test ONLY=chart
 	@go run -C tests/cluster ./cmd/check $(CURDIR) "$(ONLY)"
+
+fuzz: toolchain ## damaged sources through the transcoder, anything through our parsers: make fuzz COUNT=10000 SEED=7 FUZZ_SECONDS=30
+	@go run -C tests/cluster ./cmd/fuzz -clone $(CURDIR) $(if $(COUNT),-count $(COUNT)) $(if $(SEED),-seed $(SEED)) $(if $(FUZZ_SECONDS),-seconds $(FUZZ_SECONDS))
 
 bench: up ## measure what the operator costs at rest after 100 assets
 	@KUBECONFIG="$${KUBECONFIG:-$(CURDIR)/.cluster/kubeconfig}" PATH="$(CURDIR)/.cluster/bin:$$PATH" VESSEL_E2E_ASSETS=100 \

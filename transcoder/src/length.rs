@@ -15,7 +15,8 @@ pub struct Samples(pub u64);
 impl Samples {
     /// In milliseconds, rounded to the nearest.
     pub const fn millis(self) -> u64 {
-        (self.0 * 1000 + SAMPLE_RATE / 2) / SAMPLE_RATE
+        let per_milli = SAMPLE_RATE / 1000;
+        self.0.saturating_add(per_milli / 2) / per_milli
     }
 
     /// In seconds.
@@ -27,14 +28,14 @@ impl Samples {
         self.0 as f64 / SAMPLE_RATE as f64
     }
 
-    /// So many milliseconds.
+    /// So many milliseconds. Sources claim any number of them.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis * SAMPLE_RATE / 1000)
+        Self(millis.saturating_mul(SAMPLE_RATE / 1000))
     }
 
     /// So many seconds.
     pub const fn from_seconds(seconds: u64) -> Self {
-        Self(seconds * SAMPLE_RATE)
+        Self(seconds.saturating_mul(SAMPLE_RATE))
     }
 }
 

@@ -315,7 +315,8 @@ fn judge(ended: &Ended) -> Result<(), Stop> {
     ended.source_fault("the source is no media file, or a broken one")
 }
 
-fn read(json: &[u8], length_source: LengthSource) -> Result<Probe, Stop> {
+/// Reads ffprobe's report. It says what a hostile source makes it say.
+pub fn read(json: &[u8], length_source: LengthSource) -> Result<Probe, Stop> {
     let report: Report = serde_json::from_slice(json).map_err(|error| {
         failed(
             FailureReason::SourceInvalid,

@@ -20,9 +20,14 @@ use crate::tools::Tool;
 use crate::upload::UploadQueue;
 use futures::future::try_join_all;
 use std::path::Path;
+use std::time::Duration;
 use tokio::net::unix::pipe;
 use vessel_crds::media::MeasuredLoudness;
 use vessel_storage::order::Limits;
+
+/// How long an encoder may take to notice that its pipe is closed, and to say why it wrote what
+/// it wrote.
+const EXPLANATION: Duration = Duration::from_secs(10);
 
 /// What is needed to encode.
 #[derive(Debug)]
@@ -87,9 +92,8 @@ pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded
     };
     // What is wrong with the sound ends the work on the pictures. An output that is irregular
     // is told only after what the encoder says.
-    let outputs = async { Ok(read(encoder, pipes.rungs, &queue).await) };
-    let (heard, read) = tokio::try_join!(heard, outputs)?;
-    let ended = encoding.end().await?;
+    let outputs = async { end(encoding, read(encoder, pipes.rungs, &queue).await).await };
+    let (heard, (ended, read)) = tokio::try_join!(heard, outputs)?;
     let (rungs, sheets) = encoded(encoder.plan, &ended, read)?;
     let sent = heard.as_ref().map(|heard| heard.sent);
     if sent == Some(None) {
@@ -111,6 +115,21 @@ pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded
         peaks: heard.and_then(|heard| heard.peaks),
         rungs,
     })
+}
+
+/// How the encoder ended. One whose pipe was closed for what it wrote explains it if it ends
+/// soon. It is not waited for: a filter that fills a gap of hours notices nothing before its end.
+async fn end<T>(
+    encoding: Running,
+    read: Result<T, Stop>,
+) -> Result<(Ended, Result<T, Stop>), Stop> {
+    let Err(stop) = read else {
+        return Ok((encoding.end().await?, read));
+    };
+    match tokio::time::timeout(EXPLANATION, encoding.end()).await {
+        Ok(ended) => Ok((ended?, Err(stop))),
+        Err(_) => Err(stop),
+    }
 }
 
 /// (a) for the encoder, and what each rung came to. A rung that is irregular closes its pipe,

@@ -1,7 +1,7 @@
 //! One rung while it comes out of the encoder: cut, checked, packaged, queued.
 use crate::encode::storyboard::Copy;
 use crate::gate::keep::Keep;
-use crate::gate::timeline::Timeline;
+use crate::gate::timeline::{Irregular, Timeline};
 use crate::gate::{self, RungLength};
 use crate::ladder::{self, Channels, PlannedRung, Presents};
 use crate::length::{FRAME_SAMPLES, in_samples};
@@ -138,7 +138,7 @@ impl<'a> RungReader<'a> {
     async fn begin(&mut self, bytes: Bytes) -> Result<(), Stop> {
         let init = fragment::read_init(&bytes).map_err(|error| self.broken(&error))?;
         let cadence = self.planned.cadence;
-        let timeline = Timeline::begin(&init, cadence).map_err(|error| self.broken(&error))?;
+        let timeline = Timeline::begin(&init, cadence);
         let mut kept = Keep::default();
         let packager = match self.around.container {
             Container::FragmentedMp4 => {
@@ -255,11 +255,11 @@ impl<'a> RungReader<'a> {
         } = self.planned;
         let begun = self
             .begun
-            .ok_or_else(|| gate::verification(format!("{rung}: the encoder wrote nothing")))?;
-        let (decode_times, plays) = begun
-            .timeline
-            .finish()
-            .map_err(|error| gate::verification(format!("{rung}: {error}")))?;
+            .ok_or_else(|| gate::nothing_written(&rung, presents))?;
+        let (decode_times, plays) = begun.timeline.finish().map_err(|error| match error {
+            Irregular::Empty => gate::nothing_written(&rung, presents),
+            other => gate::verification(format!("{rung}: {other}")),
+        })?;
         Ok(EncodedRung {
             rendition: Rendition {
                 rung,

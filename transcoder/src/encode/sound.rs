@@ -87,21 +87,23 @@ impl<'a> Sound<'a> {
     pub async fn run(mut self, to: pipe::Sender) -> Result<Heard, Stop> {
         let from = self.running.stdout.take();
         let (samples, sent, pumped) = self.pump(from, to).await;
-        let ended = self.running.end().await?;
-        let loudness = ended.log.meter.measured().or(self.plan.level.measured());
-        let heard = |sent, decode_errors| Heard {
+        let heard = |sent, decode_errors, loudness| Heard {
             sent,
             decode_errors,
             loudness,
             peaks: self.peaks.finish(),
             arguments: self.arguments,
         };
+        // A decoder whose samples nobody takes any more is not waited for: a filter that fills a
+        // gap of hours notices nothing before its end.
         match pumped? {
             Pumped::TooLong(failure) => Err(failure.into()),
-            Pumped::EncoderClosed => Ok(heard(None, 0)),
+            Pumped::EncoderClosed => Ok(heard(None, 0, None)),
             Pumped::All => {
+                let ended = self.running.end().await?;
                 let errors = gate::sound(&ended, samples, self.plan.declared)?;
-                Ok(heard(Some(sent), errors))
+                let loudness = ended.log.meter.measured().or(self.plan.level.measured());
+                Ok(heard(Some(sent), errors, loudness))
             }
         }
     }

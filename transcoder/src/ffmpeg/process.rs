@@ -199,8 +199,15 @@ impl Running {
     }
 }
 
+/// What is said of a demuxer. It asks for as much memory as the source says that there is of
+/// something, and is refused what is beyond all bounds.
+const DEMUXER: [&str; 3] = ["Error during demuxing", "Error opening input", "file:"];
+
 /// How the loader, ffmpeg and its threads say that the address space is used up.
 fn is_short_of_memory(line: &str) -> bool {
+    if DEMUXER.iter().any(|words| line.starts_with(words)) {
+        return false;
+    }
     let words = [
         "Cannot allocate memory",
         "pthread_create() failed",

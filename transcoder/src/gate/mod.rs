@@ -240,16 +240,31 @@ fn alike(rungs: &[&RungLength]) -> Result<(), Stop> {
 }
 
 /// (e): sound and pictures end together, up to a segment, where the source said how long both
-/// are and the shorter one was made longer.
+/// are and the shorter one was made longer. Each is all that could be decoded of it: if they
+/// end apart, what the source said was wrong.
 pub fn level(sound: Samples, film: Samples, segment_seconds: u64) -> Result<(), Stop> {
     if sound.0.abs_diff(film.0) <= Samples::from_seconds(segment_seconds).0 {
         return Ok(());
     }
-    Err(verification(format!(
-        "the sound plays for {:.1} s and the pictures for {:.1} s",
+    let message = format!(
+        "the source is wrong about how long its tracks are: by what it says, the sound would \
+         play for {:.1} s and the pictures for {:.1} s; write its container anew",
         sound.seconds(),
         film.seconds()
-    )))
+    );
+    Err(invalid(message).into())
+}
+
+/// What is wrong where an encoder that ended well wrote nothing to a rung. Sound is counted
+/// before it is encoded; pictures that were decoded are dropped if their times lie before 0.
+pub fn nothing_written(rung: &Rung, presents: Presents) -> Stop {
+    match presents {
+        Presents::Sound(_) => verification(format!("{rung}: the encoder wrote nothing")),
+        Presents::Pictures(..) => {
+            invalid("no video: by the source's times none of its pictures is ever shown".to_owned())
+                .into()
+        }
+    }
 }
 
 fn invalid(message: String) -> Failure {
@@ -388,7 +403,21 @@ mod tests {
         let seconds = Samples::from_seconds;
         assert!(level(seconds(10), seconds(16), 6).is_ok());
         let apart = level(seconds(10), seconds(17), 6);
-        assert_eq!(reason(apart).0, FailureReason::VerificationFailed);
+        assert_eq!(reason(apart).0, FailureReason::SourceInvalid);
+    }
+
+    #[test]
+    fn pictures_of_which_none_is_shown_blame_the_source() {
+        let rung = Rung::video(360);
+        let size = Size {
+            width: 2,
+            height: 2,
+        };
+        let film = Presents::Pictures(size, FrameRate::new(25, 1));
+        let none = |presents| reason(Err::<(), _>(nothing_written(&rung, presents))).0;
+        assert_eq!(none(film), FailureReason::SourceInvalid);
+        let sound = Presents::Sound(Channels::Mono);
+        assert_eq!(none(sound), FailureReason::VerificationFailed);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use crate::package::fragment::{Fragment, Init, Sync};
 #[derive(Debug)]
 pub struct Timeline {
     cadence: Cadence,
+    /// What is irregular about its initialization segment. The muxer knows the edit list from
+    /// the first sample alone: where none comes, that is what to say.
+    begin: Option<Irregular>,
     decode_times: Vec<u64>,
     total: u64,
     last: Last,
@@ -46,23 +49,28 @@ pub enum Irregular {
 
 impl Timeline {
     /// A rung that begins with this initialization segment.
-    pub fn begin(init: &Init, cadence: Cadence) -> Result<Self, Irregular> {
-        if init.timescale != cadence.timescale {
-            return Err(Irregular::Timescale(init.timescale, cadence.timescale));
-        }
-        if init.edits != [(0, Some(cadence.priming))] {
-            return Err(Irregular::Edits(init.edits.clone(), cadence.priming));
-        }
-        Ok(Self {
+    pub fn begin(init: &Init, cadence: Cadence) -> Self {
+        let begin = if init.timescale != cadence.timescale {
+            Some(Irregular::Timescale(init.timescale, cadence.timescale))
+        } else if init.edits != [(0, Some(cadence.priming))] {
+            Some(Irregular::Edits(init.edits.clone(), cadence.priming))
+        } else {
+            None
+        };
+        Self {
             cadence,
+            begin,
             decode_times: Vec::new(),
             total: 0,
             last: Last::Ahead,
-        })
+        }
     }
 
     /// Takes the next fragment; answers how long it plays in units, the priming left out.
     pub fn take(&mut self, fragment: &Fragment) -> Result<u64, Irregular> {
+        if let Some(irregular) = self.begin.take() {
+            return Err(irregular);
+        }
         let number = self.decode_times.len() + 1;
         if fragment.decode_time != self.total {
             return Err(Irregular::DecodeTime(
@@ -157,7 +165,7 @@ mod tests {
     };
 
     fn timeline() -> Timeline {
-        Timeline::begin(&init(), SOUND).unwrap()
+        Timeline::begin(&init(), SOUND)
     }
 
     #[test]
@@ -202,6 +210,10 @@ mod tests {
         assert_eq!(timeline().finish(), Err(Irregular::Empty));
     }
 
+    fn begun_with(init: &Init) -> Result<u64, Irregular> {
+        Timeline::begin(init, SOUND).take(&fragment(0, 3, 1024))
+    }
+
     #[test]
     fn an_initialization_segment_without_the_edit_list_is_refused() {
         for edits in [vec![], vec![(0, Some(0))], vec![(0, None), (0, Some(1024))]] {
@@ -209,19 +221,23 @@ mod tests {
                 edits: edits.clone(),
                 ..init()
             };
-            assert_eq!(
-                Timeline::begin(&init, SOUND).err(),
-                Some(Irregular::Edits(edits, 1024))
-            );
+            assert_eq!(begun_with(&init), Err(Irregular::Edits(edits, 1024)));
         }
         let init = Init {
             timescale: 44_100,
             ..init()
         };
-        assert_eq!(
-            Timeline::begin(&init, SOUND).err(),
-            Some(Irregular::Timescale(44_100, 48_000))
-        );
+        assert_eq!(begun_with(&init), Err(Irregular::Timescale(44_100, 48_000)));
+    }
+
+    #[test]
+    fn a_rung_without_samples_is_empty_whatever_its_edit_list_says() {
+        let init = Init {
+            edits: Vec::new(),
+            ..init()
+        };
+        let empty = Timeline::begin(&init, SOUND).finish();
+        assert_eq!(empty, Err(Irregular::Empty));
     }
 
     #[test]
@@ -245,7 +261,7 @@ mod tests {
             }
             fragment
         };
-        let take = |fragment| Timeline::begin(&init, film).unwrap().take(&fragment);
+        let take = |fragment| Timeline::begin(&init, film).take(&fragment);
         assert_eq!(take(pictures(3, 1000)), Ok(3000));
         assert_eq!(take(pictures(2, 1000)), Ok(2000));
         assert_eq!(take(pictures(3, 999)), Err(Irregular::SampleLength(1, 999)));

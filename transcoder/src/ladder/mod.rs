@@ -123,6 +123,7 @@ pub fn plan(encoding: &Encoding, probe: &Probe, limits: &Limits) -> Result<Plan,
     if let Some(audio) = &mut plan.audio {
         audio.level = Level::of(&encoding.loudness);
     }
+    plan.believe_within(limits);
     plan.level_ends();
     plan.within_limits(limits)?;
     Ok(plan)
@@ -222,6 +223,20 @@ impl Plan {
         sound.chain(film).collect()
     }
 
+    /// An estimate beyond the limits is none: by it, a source of a second would be made hours
+    /// long, with silence or with its last picture.
+    fn believe_within(&mut self, limits: &Limits) {
+        let sound = self.audio.as_mut().map(|audio| &mut audio.declared);
+        let film = self.video.as_mut().map(|video| &mut video.declared);
+        for declared in sound.into_iter().chain(film) {
+            if let DeclaredLength::Estimated(millis) = *declared
+                && length_within(Samples::from_millis(millis), limits).is_err()
+            {
+                *declared = DeclaredLength::Unknown;
+            }
+        }
+    }
+
     /// Where sound and pictures end clearly apart, the shorter one goes on: as silence, or as
     /// its last picture.
     fn level_ends(&mut self) {
@@ -231,7 +246,7 @@ impl Plan {
         let (Some(sound), Some(film)) = (audio.declared.millis(), video.declared.millis()) else {
             return;
         };
-        if sound.abs_diff(film) * 2 <= self.segment_seconds * 1000 {
+        if sound.abs_diff(film) <= self.segment_seconds * 500 {
             return;
         }
         if sound > film {

@@ -89,6 +89,35 @@ fn the_shorter_one_of_sound_and_pictures_goes_on() {
 }
 
 #[test]
+fn nothing_is_made_hours_long_by_an_estimate() {
+    let of = |sound| {
+        let sound = ProbedTrack {
+            length: DeclaredLength::Estimated(sound),
+            ..track("flac", 2, None)
+        };
+        let made = plan(
+            &adaptive(),
+            &probe(vec![pictures(640, 360, (25, 1)), sound]),
+            &limits(),
+        );
+        made.unwrap().video.unwrap().hold_millis
+    };
+    assert_eq!(of(35_500), 10_000);
+    assert_eq!(of(43_200_001), 0);
+    assert_eq!(of(u64::MAX), 0);
+}
+
+#[test]
+fn a_length_beyond_all_numbers_is_too_long() {
+    let sound = ProbedTrack {
+        length: DeclaredLength::Exact(u64::MAX),
+        ..track("flac", 2, None)
+    };
+    let error = plan(&adaptive(), &probe(vec![sound]), &limits()).unwrap_err();
+    assert!(error.to_string().starts_with("LimitExceeded"), "{error}");
+}
+
+#[test]
 fn pictures_beyond_all_measure_are_refused() {
     let huge = probe(vec![pictures(8192, 8192, (25, 1))]);
     let error = plan(&adaptive(), &huge, &limits()).unwrap_err();

@@ -32,7 +32,7 @@ func stages(clone string) []stage {
 		{name: "format of Rust", run: c.plain("cargo", "fmt", "--all", "--check")},
 		{name: "format of Go", run: c.silent("gofmt", "-l", "tests/cluster", "charts/tests")},
 		// Not cmd/kube: its lints would read all of Kubernetes.
-		{name: "lints of Go", run: cluster.plain("go", "vet", "-tags", "machine", "./cmd/check", "./cmd/cluster", "./cmd/pause", "./internal/...")},
+		{name: "lints of Go", run: cluster.plain("go", "vet", "-tags", "machine", "./cmd/check", "./cmd/cluster", "./cmd/fuzz", "./cmd/pause", "./internal/...")},
 		{name: "tests of Go", run: cluster.counted(countGo, "go", "test", "-json", "-count=1", "./cmd/check", "./internal/...")},
 		{name: "lints of Rust", run: c.plain("cargo", "clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings")},
 		{name: "unit tests of Rust", run: c.unit},

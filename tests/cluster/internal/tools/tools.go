@@ -18,6 +18,7 @@ const (
 	Versitygw   = "v1.8.0"
 	kubeconform = "v0.8.0"
 	cargoDeny   = "0.20.2"
+	cargoFuzz   = "0.13.2"
 )
 
 // Kube is the path of the binary that holds every Kubernetes program; module
@@ -64,12 +65,17 @@ func Kubeconform(ctx context.Context) (string, error) {
 }
 
 // CargoDeny is the path of the checker of dependencies.
-func CargoDeny(ctx context.Context) (string, error) {
-	const name = "cargo-deny"
-	folder, err := cache.Ensure(name, cache.Key{Texts: []string{cargoDeny}}, func(dir string) error {
+func CargoDeny(ctx context.Context) (string, error) { return crate(ctx, "cargo-deny", cargoDeny) }
+
+// CargoFuzz is the path of what builds and runs fuzz targets.
+func CargoFuzz(ctx context.Context) (string, error) { return crate(ctx, "cargo-fuzz", cargoFuzz) }
+
+// crate builds a program of the registry of crates by `cargo install`.
+func crate(ctx context.Context, name, version string) (string, error) {
+	folder, err := cache.Ensure(name, cache.Key{Texts: []string{version}}, func(dir string) error {
 		fmt.Println("building", name)
 		return run.Command{
-			Args: []string{"cargo", "install", "--locked", "--quiet", "--version", cargoDeny, "--root", dir, name},
+			Args: []string{"cargo", "install", "--locked", "--quiet", "--version", version, "--root", dir, name},
 			Env:  []string{"CARGO_TARGET_DIR=" + filepath.Join(dir, "target")},
 			Log:  filepath.Join(dir, "build.log"),
 		}.Do(ctx)
