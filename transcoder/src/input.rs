@@ -49,8 +49,8 @@ impl Input {
         };
         match select(pin!(work), pin!(feed)).await {
             Either::Left((made, _)) => made,
-            Either::Right((fed, work)) => {
-                fed?;
+            Either::Right((ended, work)) => {
+                ended?;
                 work.await
             }
         }

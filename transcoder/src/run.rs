@@ -24,7 +24,6 @@ use crate::verdict;
 use futures::FutureExt;
 use futures::future::{Either, select};
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -173,13 +172,13 @@ fn last_words(verdict: &Verdict) {
 /// Fetches, and works on what arrives. That the source is a bad one is said only of one that
 /// is the right one: what the transfer ends in comes first.
 async fn along<Fetched, Made>(
-    fetch: impl Future<Output = Result<Fetched, Stop>>,
-    make: impl Future<Output = Result<Made, Stop>>,
+    transfer: impl Future<Output = Result<Fetched, Stop>> + Unpin,
+    work: impl Future<Output = Result<Made, Stop>> + Unpin,
 ) -> Result<(Fetched, Made), Stop> {
-    match select(pin!(fetch), pin!(make)).await {
-        Either::Left((fetched, make)) => Ok((fetched?, make.await?)),
+    match select(transfer, work).await {
+        Either::Left((fetched, work)) => Ok((fetched?, work.await?)),
         Either::Right((Err(stop), _)) if !stop.blames_source() => Err(stop),
-        Either::Right((made, fetch)) => Ok((fetch.await?, made?)),
+        Either::Right((made, transfer)) => Ok((transfer.await?, made?)),
     }
 }
 
@@ -188,7 +187,8 @@ impl Execution {
     async fn execute(&self) -> Result<(), Stop> {
         self.begin(Stage::Fetch);
         let (spool, arriving) = fetch::begin(&self.settings, &self.meter).await?;
-        let (source, made) = along(self.fetch(spool), self.make(&arriving)).await?;
+        let transfer = Box::pin(self.fetch(spool));
+        let (source, made) = along(transfer, Box::pin(self.make(&arriving))).await?;
         let (look, encoded, mut uploader) = made;
         let Look { probe, plan, .. } = look;
         let media = self.findings.complete(&encoded);
@@ -231,7 +231,7 @@ impl Execution {
             loudness::settle(&self.sandbox, path, limits, &mut look.plan).await?;
         }
         self.begin(Stage::Encode);
-        let (encoded, uploader) = self.encode(&look).await?;
+        let (encoded, uploader) = Box::pin(self.encode(&look)).await?;
         if let Input::Stream(arriving) = &look.input {
             let whole = self.look_at_all(arriving).await?;
             if look.plan.video.is_none() {

@@ -94,7 +94,7 @@ pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded
     // What is wrong with the sound ends the work on the pictures. An output that is irregular
     // is told only after what the encoder says.
     let outputs = async { end(encoding, read(encoder, pipes.rungs, &queue).await).await };
-    let work = async { tokio::try_join!(heard, outputs) };
+    let work = Box::pin(async { tokio::try_join!(heard, outputs) });
     let (heard, (ended, read)) = encoder.source.feeding(pipes.source, work).await?;
     let (rungs, sheets) = encoded(encoder.plan, &ended, read)?;
     let sent = heard.as_ref().map(|heard| heard.sent);

@@ -168,14 +168,14 @@ mod tests {
         let mut first = [0; 6];
         early_end.read_exact(&mut first).await.unwrap();
         assert_eq!(&first, b"first ");
-        spool.write(&[7; 200_000]).await.unwrap();
+        spool.write(&vec![7; 200_000]).await.unwrap();
         let source = spool.finish(None);
         spool.end(&source);
         arriving.feed(late).await.unwrap();
         let (mut rest, mut all) = (Vec::new(), Vec::new());
         early_end.read_to_end(&mut rest).await.unwrap();
         late_end.read_to_end(&mut all).await.unwrap();
-        assert_eq!(rest, [7; 200_000]);
+        assert_eq!(rest, vec![7; 200_000]);
         assert_eq!(all.len(), 200_006);
         assert!(early_feed.await.unwrap().is_ok());
         assert!(arriving.whole().await.is_ok());
@@ -200,7 +200,7 @@ mod tests {
         let (folder, meter) = (tempfile::tempdir().unwrap(), Meter::start());
         let created = spool::create(folder.path(), &limits(1 << 20), &meter).await;
         let (mut spool, arriving) = created.unwrap();
-        spool.write(&[0; 100_000]).await.unwrap();
+        spool.write(&vec![0; 100_000]).await.unwrap();
         let (to, end) = tokio::io::duplex(16);
         drop(end);
         assert!(arriving.feed(to).await.is_ok());
@@ -213,7 +213,7 @@ mod tests {
         let (mut spool, arriving) = created.unwrap();
         spool.write(b"fLaC").await.unwrap();
         assert!(arriving.shape().now_or_never().is_none());
-        spool.write(&[0; 20_000]).await.unwrap();
+        spool.write(&vec![0; 20_000]).await.unwrap();
         assert_eq!(arriving.shape().await.unwrap(), Shape::Streamed);
         let created = spool::create(folder.path(), &limits(1 << 20), &meter).await;
         let (mut short, arriving) = created.unwrap();

@@ -95,12 +95,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn atom(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    fn atom(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
         let length = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
-        [&length, kind, body].concat()
+        [&length, &kind, body].concat()
     }
 
-    fn table(kind: &[u8; 4], entries: &[u32]) -> Vec<u8> {
+    fn table(kind: [u8; 4], entries: &[u32]) -> Vec<u8> {
         let count = u32::try_from(entries.len()).unwrap();
         let words = [0, count].into_iter().chain(entries.iter().copied());
         atom(kind, &words.flat_map(u32::to_be_bytes).collect::<Vec<_>>())
@@ -111,21 +111,21 @@ mod tests {
         let entries = times.iter().flat_map(|&time| [1000, time, 1 << 16]);
         let words = [0, count].into_iter().chain(entries);
         let list = atom(
-            b"elst",
+            *b"elst",
             &words.flat_map(u32::to_be_bytes).collect::<Vec<_>>(),
         );
-        atom(b"edts", &list)
+        atom(*b"edts", &list)
     }
 
     fn track(edits: &[u8], chunks: &[u32]) -> Vec<u8> {
-        let table = atom(b"stbl", &table(b"stco", chunks));
-        let media = atom(b"mdia", &atom(b"minf", &table));
-        atom(b"trak", &[edits, &media].concat())
+        let table = atom(*b"stbl", &table(*b"stco", chunks));
+        let media = atom(*b"mdia", &atom(*b"minf", &table));
+        atom(*b"trak", &[edits, &media].concat())
     }
 
     fn file(moov: &[u8]) -> Vec<u8> {
-        let start = [atom(b"ftyp", b"M4A \0\0\0\0"), atom(b"free", b"")].concat();
-        [start, atom(b"moov", moov), atom(b"mdat", &[0; 40])].concat()
+        let start = [atom(*b"ftyp", b"M4A \0\0\0\0"), atom(*b"free", b"")].concat();
+        [start, atom(*b"moov", moov), atom(*b"mdat", &[0; 40])].concat()
     }
 
     #[test]
@@ -141,10 +141,10 @@ mod tests {
             ([plain.clone(), track(&[], &[1000, 900])].concat(), Spooled),
             (track(&edits(&[500, 0]), &[900]), Spooled),
             (track(&[], &[1]), Spooled),
-            ([plain.clone(), atom(b"mvex", b"")].concat(), Spooled),
-            (atom(b"cmov", b"compressed"), Spooled),
+            ([plain.clone(), atom(*b"mvex", b"")].concat(), Spooled),
+            (atom(*b"cmov", b"compressed"), Spooled),
             (
-                atom(b"trak", &[0, 0, 1, 0, b's', b't', b'b', b'l']),
+                atom(*b"trak", &[0, 0, 1, 0, b's', b't', b'b', b'l']),
                 Spooled,
             ),
         ];
@@ -158,14 +158,14 @@ mod tests {
         let whole = file(&track(&[], &[900]));
         let start = whole.len() - 60;
         assert_eq!(shape(&whole[..start]), Shape::Unclear);
-        let last = [atom(b"ftyp", b"isom"), atom(b"mdat", &[0; 9]), whole].concat();
+        let last = [atom(*b"ftyp", b"isom"), atom(*b"mdat", &[0; 9]), whole].concat();
         assert_eq!(shape(&last), Shape::Spooled);
-        let fragments = [atom(b"ftyp", b"isom"), atom(b"moof", b"")].concat();
+        let fragments = [atom(*b"ftyp", b"isom"), atom(*b"moof", b"")].concat();
         assert_eq!(shape(&fragments), Shape::Spooled);
-        let open = [atom(b"ftyp", b"isom"), [[0; 4], *b"mdat"].concat()].concat();
+        let open = [atom(*b"ftyp", b"isom"), [[0; 4], *b"mdat"].concat()].concat();
         assert_eq!(shape(&open), Shape::Spooled);
         let no_box = [
-            atom(b"ftyp", b"isom"),
+            atom(*b"ftyp", b"isom"),
             vec![0, 0, 0, 3, 1, 1, 1, 1],
             vec![0; 20],
         ];

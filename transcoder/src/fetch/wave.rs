@@ -44,42 +44,42 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn chunk(id: &[u8; 4], size: u32, body: &[u8]) -> Vec<u8> {
+    fn chunk(id: [u8; 4], size: u32, body: &[u8]) -> Vec<u8> {
         [&id[..], &size.to_le_bytes(), body].concat()
     }
 
-    fn wave(form: &[u8; 4], chunks: &[Vec<u8>]) -> Vec<u8> {
+    fn wave(form: [u8; 4], chunks: &[Vec<u8>]) -> Vec<u8> {
         [&chunk(form, 0, b"WAVE")[..], &chunks.concat()].concat()
     }
 
     fn format(bytes_per_second: u32) -> Vec<u8> {
         let rate = bytes_per_second.to_le_bytes();
-        chunk(b"fmt ", 16, &[&[0; 8][..], &rate, &[0; 4]].concat())
+        chunk(*b"fmt ", 16, &[&[0; 8][..], &rate, &[0; 4]].concat())
     }
 
     #[test]
     fn the_length_is_what_the_header_says() {
-        let odd = chunk(b"LIST", 3, b"abc\0");
+        let odd = chunk(*b"LIST", 3, b"abc\0");
         let long = chunk(
-            b"ds64",
+            *b"ds64",
             28,
             &[&[0; 8][..], &6_000_u64.to_le_bytes(), &[0; 12]].concat(),
         );
-        let data = |size| chunk(b"data", size, b"");
+        let data = |size| chunk(*b"data", size, b"");
         let cases = [
-            (wave(b"RIFF", &[format(1000), data(2500)]), Some(2500)),
-            (wave(b"RIFF", &[odd, format(2000), data(2500)]), Some(1250)),
+            (wave(*b"RIFF", &[format(1000), data(2500)]), Some(2500)),
+            (wave(*b"RIFF", &[odd, format(2000), data(2500)]), Some(1250)),
             (
-                wave(b"RF64", &[long, format(1000), data(u32::MAX)]),
+                wave(*b"RF64", &[long, format(1000), data(u32::MAX)]),
                 Some(6000),
             ),
-            (wave(b"RIFF", &[format(1000), data(u32::MAX)]), None),
-            (wave(b"RIFF", &[format(1000), data(0x7fff_ffff)]), None),
-            (wave(b"RIFF", &[format(1000), data(0)]), None),
-            (wave(b"RIFF", &[format(0), data(2500)]), None),
-            (wave(b"RIFF", &[data(2500)]), None),
-            (wave(b"RIFF", &[format(1000)]), None),
-            (wave(b"FORM", &[format(1000), data(2500)]), None),
+            (wave(*b"RIFF", &[format(1000), data(u32::MAX)]), None),
+            (wave(*b"RIFF", &[format(1000), data(0x7fff_ffff)]), None),
+            (wave(*b"RIFF", &[format(1000), data(0)]), None),
+            (wave(*b"RIFF", &[format(0), data(2500)]), None),
+            (wave(*b"RIFF", &[data(2500)]), None),
+            (wave(*b"RIFF", &[format(1000)]), None),
+            (wave(*b"FORM", &[format(1000), data(2500)]), None),
         ];
         for (head, expected) in cases {
             assert_eq!(declared_millis(&head), expected, "{head:?}");
@@ -92,8 +92,8 @@ mod tests {
         fn any_header_is_taken(
             chunks in prop::collection::vec((prop::sample::select(vec![*b"fmt ", *b"ds64", *b"data", *b"LIST"]), any::<u32>(), prop::collection::vec(any::<u8>(), 0..20)), 0..6),
         ) {
-            let chunks: Vec<_> = chunks.iter().map(|(id, size, body)| chunk(id, *size, body)).collect();
-            declared_millis(&wave(b"RIFF", &chunks));
+            let chunks: Vec<_> = chunks.iter().map(|(id, size, body)| chunk(*id, *size, body)).collect();
+            declared_millis(&wave(*b"RIFF", &chunks));
         }
     }
 }
