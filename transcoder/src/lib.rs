@@ -5,6 +5,7 @@
 //! processes, verifies what came out and commits it. It knows presigned URLs alone: no
 //! bucket credentials, no Kubernetes API.
 
+pub mod beginning;
 pub mod cli;
 pub mod cost;
 pub mod encode;
@@ -12,6 +13,7 @@ pub mod fetch;
 pub mod ffmpeg;
 pub mod gate;
 pub mod grant;
+pub mod input;
 pub mod ladder;
 pub mod length;
 pub mod loudness;

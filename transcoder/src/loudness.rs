@@ -1,7 +1,7 @@
 //! The level of the sound: measured by EBU R 128 (ITU-R BS.1770), and changed by one gain for
 //! the whole. Pure, but for the pass that measures before there is anything to change.
-use crate::ffmpeg::argv;
-use crate::ffmpeg::process::{Invocation, Sandbox};
+use crate::ffmpeg::argv::{self, Address};
+use crate::ffmpeg::process::{Invocation, Reads, Sandbox};
 use crate::ladder::{AudioPlan, Limiter, Plan};
 use crate::stop::Stop;
 use crate::tools::Tool;
@@ -136,11 +136,11 @@ async fn measure(
         ..plan.clone()
     };
     let seconds = limits.max_duration_seconds;
-    let arguments = argv::measure(&metered, &source.display().to_string(), threads, seconds);
+    let arguments = argv::measure(&metered, Address::File(source), threads, seconds);
     let running = sandbox.start(Invocation {
         tool: Tool::Ffmpeg,
         arguments: &arguments,
-        reads: Some(source),
+        reads: Reads::File(source),
         extra: Vec::new(),
     })?;
     let ended = running.end().await?;

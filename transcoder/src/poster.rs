@@ -2,8 +2,8 @@
 //! kept for the check, of a recording its cover art. It is an extra: where none can be made,
 //! there is none.
 use crate::encode::Encoded;
-use crate::ffmpeg::argv;
-use crate::ffmpeg::process::{Invocation, Sandbox};
+use crate::ffmpeg::argv::{self, Address};
+use crate::ffmpeg::process::{Invocation, Reads, Sandbox};
 use crate::ladder::Plan;
 use crate::probe::Probe;
 use crate::stop::{Stop, internal};
@@ -36,7 +36,7 @@ pub async fn make(
         return run(
             sandbox,
             &argv::poster(video),
-            None,
+            Reads::Own,
             kept.unwrap_or_default(),
         )
         .await;
@@ -45,14 +45,14 @@ pub async fn make(
     let Some(cover) = tracks().position(|track| track.kind == TrackKind::Image) else {
         return Ok(None);
     };
-    let arguments = argv::cover(&source.display().to_string(), cover);
-    run(sandbox, &arguments, Some(source), Vec::new()).await
+    let arguments = argv::cover(Address::File(source), cover);
+    run(sandbox, &arguments, Reads::File(source), Vec::new()).await
 }
 
 async fn run(
     sandbox: &Sandbox,
     arguments: &[String],
-    reads: Option<&Path>,
+    reads: Reads<'_>,
     input: Vec<Bytes>,
 ) -> Result<Option<Bytes>, Stop> {
     let mut running = sandbox.start(Invocation {

@@ -4,13 +4,13 @@ mod tags;
 use crate::ffmpeg::argv;
 use crate::ffmpeg::log::LengthSource;
 use crate::ffmpeg::process::{Ended, Invocation, Sandbox};
+use crate::input::Input;
 use crate::ladder::MAX_PIXELS;
 use crate::ladder::frame_rate::FrameRate;
 use crate::stop::{Stop, failed, internal};
 use crate::tools::Tool;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::Path;
 use tokio::io::AsyncReadExt;
 use vessel_crds::media::{self, MediaFacts, Track, TrackKind, TrackUsage};
 use vessel_crds::reason::FailureReason;
@@ -270,23 +270,24 @@ impl Stream {
 }
 
 /// Describes the source.
-pub async fn probe(sandbox: &Sandbox, source: &Path) -> Result<Probe, Stop> {
-    let arguments = argv::probe(&source.display().to_string());
+pub async fn probe(sandbox: &Sandbox, source: &Input) -> Result<Probe, Stop> {
+    let arguments = argv::probe(source.address());
     let mut running = sandbox.start(Invocation {
         tool: Tool::Ffprobe,
         arguments: &arguments,
-        reads: Some(source),
+        reads: source.reads(),
         extra: Vec::new(),
     })?;
-    let mut json = Vec::new();
-    if let Some(stdout) = running.stdout.take() {
-        stdout
-            .take(REPORT_BYTES)
-            .read_to_end(&mut json)
-            .await
-            .map_err(|error| internal("reading ffprobe's report", &error))?;
-    }
-    let ended = running.end().await?;
+    let (stdin, stdout) = (running.stdin.take(), running.stdout.take());
+    let report = async {
+        let mut json = Vec::new();
+        if let Some(stdout) = stdout {
+            let read = stdout.take(REPORT_BYTES).read_to_end(&mut json).await;
+            read.map_err(|error| internal("reading ffprobe's report", &error))?;
+        }
+        Ok((json, running.end().await?))
+    };
+    let (json, ended) = source.feeding(stdin, report).await?;
     judge(&ended)?;
     read(&json, ended.log.length)
 }

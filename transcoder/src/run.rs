@@ -1,15 +1,19 @@
 //! The supervisor: one execution from its settings to its last words.
+use crate::beginning::{self, HEADER, Known};
 use crate::cost::Meter;
 use crate::encode::{self, Encoder};
-use crate::fetch::{self, Source};
+use crate::fetch::arriving::Arriving;
+use crate::fetch::shape::Shape;
+use crate::fetch::{self, Source, Spool};
 use crate::ffmpeg::process::Sandbox;
-use crate::gate::decode;
+use crate::gate::{self, decode};
 use crate::grant::GrantClient;
+use crate::input::Input;
 use crate::ladder::{self, Plan};
 use crate::length::Samples;
 use crate::loudness;
 use crate::poster;
-use crate::probe;
+use crate::probe::{self, DeclaredLength, Probe};
 use crate::progress::Board;
 use crate::publish::{self, Work};
 use crate::settings::Settings;
@@ -18,6 +22,7 @@ use crate::store::Store;
 use crate::upload::{Object, Uploader};
 use crate::verdict;
 use futures::FutureExt;
+use futures::future::{Either, select};
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -52,6 +57,14 @@ struct Execution {
     board: Board,
     findings: Findings,
     source_etag: OnceLock<String>,
+}
+
+/// What the source is, and what is to be made of it.
+#[derive(Debug)]
+struct Look {
+    input: Input,
+    probe: Probe,
+    plan: Plan,
 }
 
 /// Runs the job that the environment names.
@@ -156,31 +169,28 @@ fn last_words(verdict: &Verdict) {
     }
 }
 
+/// Fetches, and works on what arrives. That the source is a bad one is said only of one that
+/// is the right one: what the transfer ends in comes first.
+async fn along<Fetched, Made>(
+    transfer: impl Future<Output = Result<Fetched, Stop>> + Unpin,
+    work: impl Future<Output = Result<Made, Stop>> + Unpin,
+) -> Result<(Fetched, Made), Stop> {
+    match select(transfer, work).await {
+        Either::Left((fetched, work)) => Ok((fetched?, work.await?)),
+        Either::Right((Err(stop), _)) if !stop.blames_source() => Err(stop),
+        Either::Right((made, transfer)) => Ok((transfer.await?, made?)),
+    }
+}
+
 impl Execution {
     /// The stages, in order.
     async fn execute(&self) -> Result<(), Stop> {
         self.begin(Stage::Fetch);
-        let source = fetch::fetch(&self.settings, &self.grants, &self.store, &self.meter).await?;
-        let etag = source.etag.as_ref();
-        if let Some(etag) = etag.filter(|etag| etag.len() <= SOURCE_ETAG_BYTES) {
-            self.source_etag.get_or_init(|| etag.clone());
-        }
-
-        self.begin(Stage::Probe);
-        let probe = probe::probe(&self.sandbox, &source.path).await?;
-        self.findings.set(probe.facts(|_| TrackUsage::Unused));
-        let mut plan = ladder::plan(&self.settings.order.encoding, &probe, &self.settings.limits)?;
-        self.findings.set(probe.facts(|track| plan.usage(track)));
-        loudness::settle(
-            &self.sandbox,
-            &source.path,
-            &self.settings.limits,
-            &mut plan,
-        )
-        .await?;
-
-        self.begin(Stage::Encode);
-        let (encoded, mut uploader) = self.encode(&source, &plan).await?;
+        let (spool, arriving) = fetch::begin(&self.settings, &self.meter).await?;
+        let transfer = Box::pin(self.fetch(spool));
+        let (source, made) = along(transfer, Box::pin(self.make(&arriving))).await?;
+        let (look, encoded, mut uploader) = made;
+        let Look { probe, plan, .. } = look;
         let media = self.findings.complete(&encoded);
 
         self.begin(Stage::Upload);
@@ -204,24 +214,91 @@ impl Execution {
         publish::commit(&self.grants, &self.store, &manifest).await
     }
 
+    async fn fetch(&self, spool: Spool<'_>) -> Result<Source, Stop> {
+        let source = fetch::fetch(&self.settings, &self.grants, &self.store, spool).await?;
+        let etag = source.etag.as_ref();
+        if let Some(etag) = etag.filter(|etag| etag.len() <= SOURCE_ETAG_BYTES) {
+            self.source_etag.get_or_init(|| etag.clone());
+        }
+        Ok(source)
+    }
+
+    /// Everything that can be done while the source still arrives.
+    async fn make(&self, arriving: &Arriving) -> Result<(Look, encode::Encoded, Uploader), Stop> {
+        let mut look = self.look(arriving).await?;
+        if let Input::File(path) = &look.input {
+            let limits = &self.settings.limits;
+            loudness::settle(&self.sandbox, path, limits, &mut look.plan).await?;
+        }
+        self.begin(Stage::Encode);
+        let (encoded, uploader) = Box::pin(self.encode(&look)).await?;
+        if let Input::Stream(arriving) = &look.input {
+            let whole = self.look_at_all(arriving).await?;
+            if look.plan.video.is_none() {
+                let declared = whole.plan.audio.map(|audio| audio.declared);
+                gate::whole(encoded.length, declared.unwrap_or(DeclaredLength::Unknown))?;
+            }
+            look.probe = whole.probe;
+        }
+        Ok((look, encoded, uploader))
+    }
+
+    /// Looks at the source and plans as soon as its beginning allows.
+    async fn look(&self, arriving: &Arriving) -> Result<Look, Stop> {
+        if arriving.shape().await? == Shape::Streamed {
+            let input = Input::Stream(arriving.clone());
+            let known = Known {
+                head: arriving.beginning(HEADER).await?,
+                announced: arriving.announced(),
+            };
+            match self.look_at(input, &known).await {
+                Ok(look) if beginning::suffices(&look.probe, &look.plan, &self.settings.limits) => {
+                    self.begin(Stage::Probe);
+                    return Ok(look);
+                }
+                Err(stop) if !stop.blames_source() => return Err(stop),
+                // What its beginning does not tell, the whole does.
+                _ => {}
+            }
+        }
+        arriving.whole().await?;
+        self.begin(Stage::Probe);
+        self.look_at_all(arriving).await
+    }
+
+    async fn look_at_all(&self, arriving: &Arriving) -> Result<Look, Stop> {
+        arriving.whole().await?;
+        let known = Known {
+            head: arriving.beginning(HEADER).await?,
+            announced: None,
+        };
+        self.look_at(Input::File(arriving.path().to_owned()), &known)
+            .await
+    }
+
+    async fn look_at(&self, input: Input, known: &Known) -> Result<Look, Stop> {
+        let mut probe = probe::probe(&self.sandbox, &input).await?;
+        beginning::complete(&mut probe, known);
+        self.findings.set(probe.facts(|_| TrackUsage::Unused));
+        let plan = ladder::plan(&self.settings.order.encoding, &probe, &self.settings.limits)?;
+        self.findings.set(probe.facts(|track| plan.usage(track)));
+        Ok(Look { input, probe, plan })
+    }
+
     fn begin(&self, stage: Stage) {
         self.meter.begin(stage);
         self.board.begin(stage);
     }
 
     /// Encodes and uploads at once: segments leave while the next ones are made.
-    async fn encode(
-        &self,
-        source: &Source,
-        plan: &Plan,
-    ) -> Result<(encode::Encoded, Uploader), Stop> {
+    async fn encode(&self, look: &Look) -> Result<(encode::Encoded, Uploader), Stop> {
         self.board
-            .expect(plan.declared_millis().map(Samples::from_millis));
+            .expect(look.plan.declared_millis().map(Samples::from_millis));
         let (mut uploader, queue) = self.uploader();
         let encoder = Encoder {
             sandbox: &self.sandbox,
-            plan,
-            source: &source.path,
+            plan: &look.plan,
+            source: &look.input,
             limits: &self.settings.limits,
             board: &self.board,
         };

@@ -47,6 +47,19 @@ impl Failure {
     }
 }
 
+impl Stop {
+    /// Whether it says that something is wrong with the source.
+    pub const fn blames_source(&self) -> bool {
+        let Self::Failed(failure) = self else {
+            return false;
+        };
+        matches!(
+            failure.reason,
+            FailureReason::SourceInvalid | FailureReason::SourceUnsupported
+        )
+    }
+}
+
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)

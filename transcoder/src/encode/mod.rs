@@ -10,8 +10,9 @@ use crate::encode::rung::{EncodedRung, RungReader, Surroundings};
 use crate::encode::sound::Sound;
 use crate::encode::storyboard::Tiler;
 use crate::ffmpeg::argv;
-use crate::ffmpeg::process::{Ended, Invocation, Running, Sandbox};
+use crate::ffmpeg::process::{Ended, Invocation, Reads, Running, Sandbox};
 use crate::gate::{self, RungLength};
+use crate::input::Input;
 use crate::ladder::Plan;
 use crate::length::{Samples, in_samples};
 use crate::progress::Board;
@@ -19,9 +20,9 @@ use crate::stop::{Stop, internal};
 use crate::tools::Tool;
 use crate::upload::UploadQueue;
 use futures::future::try_join_all;
-use std::path::Path;
 use std::time::Duration;
 use tokio::net::unix::pipe;
+use tokio::process::ChildStdin;
 use vessel_crds::media::MeasuredLoudness;
 use vessel_storage::order::Limits;
 
@@ -37,7 +38,7 @@ pub struct Encoder<'a> {
     /// What to make.
     pub plan: &'a Plan,
     /// From what.
-    pub source: &'a Path,
+    pub source: &'a Input,
     /// What not to exceed.
     pub limits: &'a Limits,
     /// Where to note how far it is.
@@ -66,6 +67,7 @@ pub struct Encoded {
 /// Our ends of the encoder's pipes.
 #[derive(Debug)]
 struct Pipes {
+    source: Option<ChildStdin>,
     samples: Option<pipe::Sender>,
     rungs: Vec<pipe::Receiver>,
 }
@@ -80,10 +82,9 @@ struct Read<'a> {
 /// Encodes the ladders. The queue is closed when this returns.
 pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded, Stop> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let source = encoder.source.display().to_string();
-    let arguments = argv::encode(encoder.plan, &source, threads);
+    let arguments = argv::encode(encoder.plan, encoder.source.address(), threads);
     let (encoding, pipes) = start(encoder, &arguments)?;
-    let sound = Sound::start(encoder, &source, threads)?;
+    let sound = Sound::start(encoder, threads)?;
     let heard = async {
         match sound.zip(pipes.samples) {
             Some((sound, samples)) => sound.run(samples).await.map(Some),
@@ -93,7 +94,8 @@ pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded
     // What is wrong with the sound ends the work on the pictures. An output that is irregular
     // is told only after what the encoder says.
     let outputs = async { end(encoding, read(encoder, pipes.rungs, &queue).await).await };
-    let (heard, (ended, read)) = tokio::try_join!(heard, outputs)?;
+    let work = Box::pin(async { tokio::try_join!(heard, outputs) });
+    let (heard, (ended, read)) = encoder.source.feeding(pipes.source, work).await?;
     let (rungs, sheets) = encoded(encoder.plan, &ended, read)?;
     let sent = heard.as_ref().map(|heard| heard.sent);
     if sent == Some(None) {
@@ -208,14 +210,17 @@ fn start(encoder: &Encoder<'_>, arguments: &[String]) -> Result<(Running, Pipes)
         extra.push(sender.into_blocking_fd().map_err(failed)?);
         rungs.push(receiver);
     }
+    let film = encoder.plan.video.as_ref();
     let mut running = encoder.sandbox.start(Invocation {
         tool: Tool::Ffmpeg,
         arguments,
-        reads: encoder.plan.video.as_ref().map(|_| encoder.source),
+        reads: film.map_or(Reads::Own, |_| encoder.source.reads()),
         extra,
     })?;
-    drop((running.stdin.take(), running.stdout.take()));
+    drop(running.stdout.take());
+    let source = running.stdin.take().filter(|_| film.is_some());
     let pipes = Pipes {
+        source,
         samples: encoder.plan.audio.as_ref().map(|_| samples),
         rungs,
     };

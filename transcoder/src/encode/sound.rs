@@ -58,22 +58,17 @@ enum Pumped {
 
 impl<'a> Sound<'a> {
     /// Starts the decoder, if there is sound in the plan.
-    pub fn start(
-        encoder: &'a Encoder<'a>,
-        source: &str,
-        threads: usize,
-    ) -> Result<Option<Self>, Stop> {
+    pub fn start(encoder: &'a Encoder<'a>, threads: usize) -> Result<Option<Self>, Stop> {
         let Some(plan) = &encoder.plan.audio else {
             return Ok(None);
         };
-        let arguments = argv::decode(plan, source, threads);
-        let mut running = encoder.sandbox.start(Invocation {
+        let arguments = argv::decode(plan, encoder.source.address(), threads);
+        let running = encoder.sandbox.start(Invocation {
             tool: Tool::Ffmpeg,
             arguments: &arguments,
-            reads: Some(encoder.source),
+            reads: encoder.source.reads(),
             extra: Vec::new(),
         })?;
-        drop(running.stdin.take());
         Ok(Some(Self {
             encoder,
             plan,
@@ -85,8 +80,10 @@ impl<'a> Sound<'a> {
 
     /// Moves the samples until one side ends, and judges the decoder.
     pub async fn run(mut self, to: pipe::Sender) -> Result<Heard, Stop> {
-        let from = self.running.stdout.take();
-        let (samples, sent, pumped) = self.pump(from, to).await;
+        let (stdin, from) = (self.running.stdin.take(), self.running.stdout.take());
+        let source = self.encoder.source;
+        let pump = async { Ok(self.pump(from, to).await) };
+        let (samples, sent, pumped) = source.feeding(stdin, pump).await?;
         let heard = |sent, decode_errors, loudness| Heard {
             sent,
             decode_errors,

@@ -1,7 +1,7 @@
 //! The storyboard: a small ffmpeg beside the encoder decodes the first picture of each group of
 //! the lowest rung, and tiles them. It is an extra: the film plays without it.
 use crate::ffmpeg::argv;
-use crate::ffmpeg::process::{Invocation, Running, Sandbox};
+use crate::ffmpeg::process::{Invocation, Reads, Running, Sandbox};
 use crate::gate;
 use crate::ladder::Storyboard;
 use crate::package::cut::{Cutter, Piece};
@@ -45,7 +45,7 @@ impl Tiler {
         let mut running = sandbox.start(Invocation {
             tool: Tool::Ffmpeg,
             arguments: &arguments,
-            reads: None,
+            reads: Reads::Own,
             extra: Vec::new(),
         })?;
         let copy = Copy(running.stdin.take());

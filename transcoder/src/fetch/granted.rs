@@ -31,7 +31,7 @@ enum Broken {
 pub async fn fetch(
     grants: &GrantClient,
     store: &Store,
-    mut spool: Spool<'_>,
+    spool: &mut Spool<'_>,
 ) -> Result<Source, Stop> {
     let first = grants.source().await?;
     let mut grant = first.clone();
@@ -40,12 +40,12 @@ pub async fn fetch(
         spool.announce(grant.bytes)?;
         let before = spool.bytes();
         let broken = match store.get_from(&grant.get, before).await {
-            Ok(answer) => receive(answer, &mut spool).await?,
+            Ok(answer) => receive(answer, spool).await?,
             Err(RequestError::Passing(message)) => Some(Broken::Transfer(message)),
             Err(error) => return Err(error.into()),
         };
         match &broken {
-            None if spool.bytes() == grant.bytes => return spool.finish(grant.etag).await,
+            None if spool.bytes() == grant.bytes => return spool.finish(grant.etag),
             None if spool.bytes() > grant.bytes => return Err(changed()),
             Some(Broken::Denied(_)) => denials += 1,
             _ => denials = 0,
@@ -82,7 +82,7 @@ async fn receive(answer: Answer, spool: &mut Spool<'_>) -> Result<Option<Broken>
     match answer {
         Answer::Done(answer) => {
             if answer.status() != StatusCode::PARTIAL_CONTENT && spool.bytes() > 0 {
-                spool.restart().await?;
+                spool.restart();
             }
             Ok(copy(answer, spool).await?.map(Broken::Transfer))
         }

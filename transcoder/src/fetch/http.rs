@@ -46,7 +46,7 @@ struct Version {
 }
 
 /// Reads a source from a web server.
-pub async fn fetch(request: &Request<'_>, mut spool: Spool<'_>) -> Result<Source, Stop> {
+pub async fn fetch(request: &Request<'_>, spool: &mut Spool<'_>) -> Result<Source, Stop> {
     let answer = open(request, &HeaderMap::new()).await?;
     let version = Version::of(&answer);
     if request
@@ -58,9 +58,9 @@ pub async fn fetch(request: &Request<'_>, mut spool: Spool<'_>) -> Result<Source
     if let Some(length) = version.length {
         spool.announce(length)?;
     }
-    let mut broken = copy(answer, &mut spool).await?;
+    let mut broken = copy(answer, spool).await?;
     let mut idle = 0;
-    while let Some(message) = version.missing(&spool, broken)? {
+    while let Some(message) = version.missing(spool, broken)? {
         if idle == PATIENCE {
             return Err(unreachable(format!(
                 "the transfer keeps breaking: {message}"
@@ -68,10 +68,10 @@ pub async fn fetch(request: &Request<'_>, mut spool: Spool<'_>) -> Result<Source
         }
         tokio::time::sleep(PAUSE * 2_u32.pow(idle)).await;
         let before = spool.bytes();
-        broken = resume(request, &version, &mut spool).await?;
+        broken = resume(request, &version, spool).await?;
         idle = if spool.bytes() > before { 0 } else { idle + 1 };
     }
-    spool.finish(version.etag).await
+    spool.finish(version.etag)
 }
 
 /// Reads on where the transfer broke, or from the beginning where that is not possible.
@@ -89,7 +89,7 @@ async fn resume(
     };
     version.same(&answer, spool.bytes())?;
     if answer.status() != StatusCode::PARTIAL_CONTENT {
-        spool.restart().await?;
+        spool.restart();
     }
     copy(answer, spool).await
 }

@@ -1,12 +1,21 @@
 //! Reads the source into scratch, under a name of our own: what it is called elsewhere plays
-//! no part.
+//! no part. Who works on it may read along.
 pub mod address;
+pub mod arriving;
 mod granted;
 mod headers;
 mod http;
+mod movie;
+pub mod shape;
 mod spool;
+pub mod wave;
+
+pub use spool::Spool;
+#[cfg(test)]
+pub(crate) use spool::tests::limits;
 
 use crate::cost::Meter;
+use crate::fetch::arriving::Arriving;
 use crate::grant::GrantClient;
 use crate::settings::Settings;
 use crate::stop::{Stop, failed};
@@ -29,14 +38,32 @@ pub struct Source {
     pub etag: Option<String>,
 }
 
-/// Reads the source.
+/// Makes room for the source: the end that [`fetch`] fills, and the one that is read.
+pub async fn begin<'a>(
+    settings: &Settings,
+    meter: &'a Meter,
+) -> Result<(Spool<'a>, Arriving), Stop> {
+    spool::create(&settings.scratch, &settings.limits, meter).await
+}
+
+/// Reads the source. Readers learn of its end when it is known to be the one that was asked for.
 pub async fn fetch(
     settings: &Settings,
     grants: &GrantClient,
     store: &Store,
-    meter: &Meter,
+    mut spool: Spool<'_>,
 ) -> Result<Source, Stop> {
-    let spool = spool::Spool::create(&settings.scratch, &settings.limits, meter).await?;
+    let fetched = transfer(settings, grants, store, &mut spool).await;
+    spool.end(&fetched);
+    fetched
+}
+
+async fn transfer(
+    settings: &Settings,
+    grants: &GrantClient,
+    store: &Store,
+    spool: &mut Spool<'_>,
+) -> Result<Source, Stop> {
     match &settings.order.source {
         OrderedSource::Granted => granted::fetch(grants, store, spool).await,
         OrderedSource::Http {
@@ -60,7 +87,7 @@ pub async fn fetch(
     }
 }
 
-/// Compares the digest that the asset names, before anything is encoded.
+/// Compares the digest that the asset names.
 fn expect_digest(source: &Source, expected: Option<&str>) -> Result<(), Stop> {
     let Some(expected) = expected else {
         return Ok(());

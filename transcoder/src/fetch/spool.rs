@@ -1,11 +1,17 @@
-//! The file in scratch, with its limits and its digest.
+//! The file in scratch, with its limits and its digest, while it is written.
+//!
+//! What has once been written stays as it is, for readers may have it already: a transfer that
+//! has to begin again is compared with what is there, not written over it.
 use super::Source;
+use super::arriving::{Arriving, Growth};
 use crate::cost::Meter;
 use crate::stop::{Failure, Stop, failed, internal};
 use sha2::{Digest, Sha256 as Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use tokio::fs::File;
-use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 use vessel_crds::reason::FailureReason;
 use vessel_storage::digest::Sha256;
 use vessel_storage::order::Limits;
@@ -17,29 +23,56 @@ pub struct Spool<'a> {
     file: File,
     hasher: Hasher,
     bytes: u64,
+    replay: Option<Replay>,
     limit: u64,
     meter: &'a Meter,
+    growth: watch::Sender<Growth>,
+    announced: Arc<OnceLock<u64>>,
 }
 
-impl<'a> Spool<'a> {
-    /// An empty file under a fixed name.
-    pub async fn create(scratch: &Path, limits: &Limits, meter: &'a Meter) -> Result<Self, Stop> {
-        let path = scratch.join("source");
-        let file = File::create(&path)
-            .await
-            .map_err(|error| internal("the scratch volume", &error))?;
-        Ok(Self {
-            path,
-            file,
-            hasher: Hasher::new(),
-            bytes: 0,
-            limit: limits.max_source_bytes.min(limits.scratch_bytes),
-            meter,
-        })
+/// Bytes that have arrived before and come again.
+#[derive(Debug)]
+struct Replay {
+    hasher: Hasher,
+    left: u64,
+}
+
+/// An empty file under a fixed name, and its readers' end.
+pub async fn create<'a>(
+    scratch: &Path,
+    limits: &Limits,
+    meter: &'a Meter,
+) -> Result<(Spool<'a>, Arriving), Stop> {
+    let path = scratch.join("source");
+    let file = File::create(&path)
+        .await
+        .map_err(|error| internal("the scratch volume", &error))?;
+    let (growth, watched) = watch::channel(Growth::Growing(0));
+    let announced = Arc::default();
+    let arriving = Arriving::new(path.clone(), watched, Arc::clone(&announced));
+    let spool = Spool {
+        path,
+        file,
+        hasher: Hasher::new(),
+        bytes: 0,
+        replay: None,
+        limit: limits.max_source_bytes.min(limits.scratch_bytes),
+        meter,
+        growth,
+        announced,
+    };
+    Ok((spool, arriving))
+}
+
+impl Spool<'_> {
+    /// Takes down a length that was announced, if it is within the limits.
+    pub fn announce(&self, bytes: u64) -> Result<(), Stop> {
+        self.within_limit(bytes)?;
+        self.announced.get_or_init(|| bytes);
+        Ok(())
     }
 
-    /// Whether a length that was announced is within the limits.
-    pub fn announce(&self, bytes: u64) -> Result<(), Stop> {
+    fn within_limit(&self, bytes: u64) -> Result<(), Stop> {
         if bytes > self.limit {
             Err(self.too_long().into())
         } else {
@@ -50,25 +83,45 @@ impl<'a> Spool<'a> {
     /// Takes bytes in; counts them first.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         self.meter.read(bytes.len() as u64);
-        self.announce(self.bytes + bytes.len() as u64)?;
+        let bytes = self.beyond_replay(bytes)?;
+        self.within_limit(self.bytes + bytes.len() as u64)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.hasher.update(bytes);
+        let written = async {
+            self.file.write_all(bytes).await?;
+            self.file.flush().await
+        };
+        written.await.map_err(|error| full(&error))?;
         self.bytes += bytes.len() as u64;
-        self.file
-            .write_all(bytes)
-            .await
-            .map_err(|error| full(&error))
+        self.growth.send_replace(Growth::Growing(self.bytes));
+        Ok(())
     }
 
-    /// Forgets what has arrived.
-    pub async fn restart(&mut self) -> Result<(), Stop> {
-        let reset = async {
-            self.file.set_len(0).await?;
-            self.file.rewind().await
+    /// Holds what comes again against what is there; answers the rest.
+    fn beyond_replay<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Stop> {
+        let Some(replay) = &mut self.replay else {
+            return Ok(bytes);
         };
-        reset.await.map_err(|error: std::io::Error| full(&error))?;
-        self.hasher = Hasher::new();
-        self.bytes = 0;
-        Ok(())
+        let left = usize::try_from(replay.left).unwrap_or(usize::MAX);
+        let (again, rest) = bytes.split_at_checked(left).unwrap_or((bytes, &[]));
+        replay.hasher.update(again);
+        replay.left -= again.len() as u64;
+        if replay.left > 0 {
+            return Ok(rest);
+        }
+        let same = replay.hasher.clone().finalize() == self.hasher.clone().finalize();
+        self.replay = None;
+        if same { Ok(rest) } else { Err(changed()) }
+    }
+
+    /// The source comes from its beginning again.
+    pub fn restart(&mut self) {
+        self.replay = (self.bytes > 0).then(|| Replay {
+            hasher: Hasher::new(),
+            left: self.bytes,
+        });
     }
 
     /// What has arrived so far.
@@ -77,17 +130,27 @@ impl<'a> Spool<'a> {
     }
 
     /// All of it has arrived.
-    pub async fn finish(mut self, etag: Option<String>) -> Result<Source, Stop> {
-        self.file.flush().await.map_err(|error| full(&error))?;
+    pub fn finish(&mut self, etag: Option<String>) -> Result<Source, Stop> {
+        if self.replay.is_some() {
+            return Err(changed());
+        }
         if self.bytes == 0 {
             return Err(failed(FailureReason::SourceInvalid, "the source is empty"));
         }
         Ok(Source {
-            path: self.path,
+            path: self.path.clone(),
             bytes: self.bytes,
-            sha256: Sha256::from_hasher(self.hasher),
+            sha256: Sha256::from_hasher(self.hasher.clone()),
             etag,
         })
+    }
+
+    /// Tells the readers how the transfer ended.
+    pub fn end(&self, ended: &Result<Source, Stop>) {
+        self.growth.send_replace(match ended {
+            Ok(source) => Growth::Whole(source.bytes),
+            Err(stop) => Growth::Broken(stop.clone()),
+        });
     }
 
     fn too_long(&self) -> Failure {
@@ -102,6 +165,14 @@ impl<'a> Spool<'a> {
     }
 }
 
+fn changed() -> Stop {
+    failed(
+        FailureReason::SourceChanged,
+        "the source was another one when it was read again: a new restartToken takes it as it \
+         is now",
+    )
+}
+
 fn full(error: &std::io::Error) -> Stop {
     if error.kind() == std::io::ErrorKind::StorageFull {
         return failed(
@@ -113,29 +184,35 @@ fn full(error: &std::io::Error) -> Stop {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use vessel_storage::order::SandboxMode;
 
-    fn limits(max_source_bytes: u64) -> Limits {
+    pub fn limits(max_source_bytes: u64) -> Limits {
         Limits {
             max_source_bytes,
             max_duration_seconds: 1,
             max_objects: 1,
             memory_bytes: 1,
-            scratch_bytes: 100,
+            scratch_bytes: 1 << 30,
             allowed_cidrs: Vec::new(),
             denied_cidrs: Vec::new(),
             sandbox: SandboxMode::Required,
         }
     }
 
+    fn is_change(result: Result<impl std::fmt::Debug, Stop>) -> bool {
+        let Stop::Failed(failure) = result.unwrap_err() else {
+            return false;
+        };
+        failure.reason == FailureReason::SourceChanged
+    }
+
     #[tokio::test]
     async fn bytes_are_counted_while_they_arrive() {
         let (folder, meter) = (tempfile::tempdir().unwrap(), Meter::start());
-        let mut spool = Spool::create(folder.path(), &limits(10), &meter)
-            .await
-            .unwrap();
+        let spool = create(folder.path(), &limits(10), &meter).await;
+        let (mut spool, _) = spool.unwrap();
         assert!(spool.announce(10).is_ok());
         assert!(spool.announce(11).is_err());
         spool.write(b"0123456789").await.unwrap();
@@ -144,25 +221,38 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_restart_forgets_everything() {
+    async fn what_comes_again_is_compared_and_not_written_again() {
         let (folder, meter) = (tempfile::tempdir().unwrap(), Meter::start());
-        let mut spool = Spool::create(folder.path(), &limits(100), &meter)
-            .await
-            .unwrap();
-        spool.write(b"wrong and longer").await.unwrap();
-        spool.restart().await.unwrap();
-        spool.write(b"right").await.unwrap();
-        let source = spool.finish(None).await.unwrap();
-        assert_eq!(source.sha256, Sha256::of(b"right"));
-        assert_eq!(std::fs::read(source.path).unwrap(), b"right");
+        let spool = create(folder.path(), &limits(10), &meter).await;
+        let (mut spool, _) = spool.unwrap();
+        spool.write(b"01234").await.unwrap();
+        // It breaks again before all of that has come.
+        spool.restart();
+        spool.write(b"012").await.unwrap();
+        assert!(is_change(spool.finish(None)));
+        spool.restart();
+        spool.write(b"0123").await.unwrap();
+        spool.write(b"456789").await.unwrap();
+        let source = spool.finish(None).unwrap();
+        assert_eq!(source.sha256, Sha256::of(b"0123456789"));
+        assert_eq!(std::fs::read(source.path).unwrap(), b"0123456789");
+    }
+
+    #[tokio::test]
+    async fn other_bytes_at_the_second_reading_are_another_source() {
+        let (folder, meter) = (tempfile::tempdir().unwrap(), Meter::start());
+        let spool = create(folder.path(), &limits(100), &meter).await;
+        let (mut spool, _) = spool.unwrap();
+        spool.write(b"01234").await.unwrap();
+        spool.restart();
+        assert!(is_change(spool.write(b"01x3456").await));
     }
 
     #[tokio::test]
     async fn nothing_is_no_source() {
         let (folder, meter) = (tempfile::tempdir().unwrap(), Meter::start());
-        let spool = Spool::create(folder.path(), &limits(10), &meter)
-            .await
-            .unwrap();
-        assert!(spool.finish(None).await.is_err());
+        let spool = create(folder.path(), &limits(10), &meter).await;
+        let (mut spool, _) = spool.unwrap();
+        assert!(spool.finish(None).is_err());
     }
 }

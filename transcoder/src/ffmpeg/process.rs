@@ -34,10 +34,21 @@ pub struct Invocation<'a> {
     pub tool: Tool,
     /// Its arguments.
     pub arguments: &'a [String],
-    /// The file that it may read, if any.
-    pub reads: Option<&'a Path>,
+    /// What it reads.
+    pub reads: Reads<'a>,
     /// Pipe ends that it gets as descriptors 3, 4, ….
     pub extra: Vec<OwnedFd>,
+}
+
+/// What a tool reads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reads<'a> {
+    /// What we have made ourselves, on its descriptors.
+    Own,
+    /// The source, in this file, which it may open.
+    File(&'a Path),
+    /// The source, on its standard input.
+    Stdin,
 }
 
 /// A tool that runs. Dropping it kills it.
@@ -105,8 +116,8 @@ impl Sandbox {
         let (report, reporter) =
             std::io::pipe().map_err(|error| internal("a pipe for the sandbox's report", &error))?;
         let input = match invocation.reads {
-            Some(_) => Input::Source,
-            None => Input::Own,
+            Reads::File(_) | Reads::Stdin => Input::Source,
+            Reads::Own => Input::Own,
         };
         command
             .fd_mappings(mappings(invocation.extra, reporter.into()))
@@ -135,7 +146,10 @@ impl Sandbox {
     fn policy(&self, invocation: &Invocation<'_>) -> Result<String, Stop> {
         let extra = i32::try_from(invocation.extra.len()).unwrap_or(i32::MAX - FIRST_EXTRA - 1);
         let policy = Policy {
-            reads: invocation.reads.map(PathBuf::from).into_iter().collect(),
+            reads: match invocation.reads {
+                Reads::File(path) => vec![PathBuf::from(path)],
+                Reads::Own | Reads::Stdin => Vec::new(),
+            },
             executes: self.tools.readable(),
             address_space_bytes: self.address_space_bytes,
             last_descriptor: FIRST_EXTRA - 1 + extra,

@@ -3,7 +3,7 @@
 //! in one process.
 use crate::encode::rung::EncodedRung;
 use crate::ffmpeg::argv;
-use crate::ffmpeg::process::{Ended, Invocation, Sandbox};
+use crate::ffmpeg::process::{Ended, Invocation, Reads, Sandbox};
 use crate::gate::verification;
 use crate::stop::{Stop, internal};
 use crate::tools::Tool;
@@ -34,7 +34,7 @@ pub async fn verify(
     let running = sandbox.start(Invocation {
         tool: Tool::Ffmpeg,
         arguments: &arguments,
-        reads: None,
+        reads: Reads::Own,
         extra,
     })?;
     let streams = rungs.iter().map(|rung| rung.kept.stream());

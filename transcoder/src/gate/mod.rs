@@ -164,7 +164,7 @@ impl Counts {
 }
 
 /// (c): what the container counts is there, up to half a second or one percent.
-fn whole(samples: Samples, declared: DeclaredLength) -> Result<(), Failure> {
+pub fn whole(samples: Samples, declared: DeclaredLength) -> Result<(), Failure> {
     let DeclaredLength::Exact(declared) = declared else {
         return Ok(());
     };

@@ -90,7 +90,8 @@ pub fn plan(ladder: &AudioLadder, track: (usize, &ProbedTrack), segment_seconds:
     }
 }
 
-fn is_lossless(track: &ProbedTrack) -> bool {
+/// Whether every sample of it is kept.
+pub fn is_lossless(track: &ProbedTrack) -> bool {
     track.codec.starts_with("pcm_") || LOSSLESS.contains(&track.codec.as_str())
 }
 

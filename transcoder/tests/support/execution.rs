@@ -106,7 +106,11 @@ impl Execution {
 
     /// Waits for its end and reads its last words.
     pub async fn ended(&self, child: tokio::process::Child) -> Ended {
-        let output = child.wait_with_output().await.unwrap();
+        self.words(&child.wait_with_output().await.unwrap())
+    }
+
+    /// Reads the last words of one that has ended.
+    pub fn words(&self, output: &std::process::Output) -> Ended {
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         let words = std::fs::read(self.folder.path().join("termination"))
             .unwrap_or_else(|error| panic!("no termination message: {error}\n{log}"));

@@ -5,6 +5,7 @@ use super::process::FIRST_EXTRA;
 use crate::ladder::{AudioPlan, Channels, Plan, Storyboard, VideoPlan};
 use crate::length::SAMPLE_RATE;
 use crate::loudness;
+use std::path::Path;
 
 /// Demuxers that a source may ask for, by ffmpeg's names. Playlists, pictures and everything
 /// that opens other files stay out.
@@ -20,11 +21,36 @@ const MAX_ALLOC: &str = "536870912";
 /// nothing that would need seeking.
 const FRAGMENTS: &str = "+dash+delay_moov+negative_cts_offsets+skip_sidx+skip_trailer";
 
+/// Where a tool reads the source.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Address<'a> {
+    /// In this file.
+    File(&'a Path),
+    /// On its standard input.
+    Stdin,
+}
+
+impl Address<'_> {
+    const fn protocol(self) -> &'static str {
+        match self {
+            Self::File(_) => "file",
+            Self::Stdin => "pipe",
+        }
+    }
+
+    fn url(self) -> String {
+        match self {
+            Self::File(path) => format!("file:{}", path.display()),
+            Self::Stdin => "pipe:0".to_owned(),
+        }
+    }
+}
+
 /// ffprobe: container and tracks of the source, as JSON.
-pub fn probe(source: &str) -> Vec<String> {
+pub fn probe(source: Address<'_>) -> Vec<String> {
     let mut argv = strings(&["-hide_banner", "-loglevel", "level+warning"]);
     argv.extend(strings(&["-max_alloc", MAX_ALLOC]));
-    argv.extend(input_guards("file", SOURCE_FORMATS));
+    argv.extend(input_guards(source.protocol(), SOURCE_FORMATS));
     argv.extend(strings(&[
         "-show_program_version",
         "-show_format",
@@ -36,13 +62,13 @@ pub fn probe(source: &str) -> Vec<String> {
         "json=compact=1",
         "-i",
     ]));
-    argv.push(format!("file:{source}"));
+    argv.push(source.url());
     argv
 }
 
 /// The decoding ffmpeg: one track of the source as interleaved 32-bit floats at 48 kHz on
 /// stdout.
-pub fn decode(plan: &AudioPlan, source: &str, threads: usize) -> Vec<String> {
+pub fn decode(plan: &AudioPlan, source: Address<'_>, threads: usize) -> Vec<String> {
     let mut argv = decoded(plan, source, threads);
     argv.extend(without_metadata());
     argv.extend(strings(&["-f", "f32le", "pipe:1"]));
@@ -50,18 +76,18 @@ pub fn decode(plan: &AudioPlan, source: &str, threads: usize) -> Vec<String> {
 }
 
 /// The same, of which nothing comes out but what the log says: so many seconds at most.
-pub fn measure(plan: &AudioPlan, source: &str, threads: usize, seconds: u64) -> Vec<String> {
+pub fn measure(plan: &AudioPlan, source: Address<'_>, threads: usize, seconds: u64) -> Vec<String> {
     let mut argv = decoded(plan, source, threads);
     argv.extend(["-t".to_owned(), seconds.to_string()]);
     argv.extend(strings(&["-f", "null", "-"]));
     argv
 }
 
-fn decoded(plan: &AudioPlan, source: &str, threads: usize) -> Vec<String> {
+fn decoded(plan: &AudioPlan, source: Address<'_>, threads: usize) -> Vec<String> {
     let mut argv = common();
-    argv.extend(input_guards("file", SOURCE_FORMATS));
+    argv.extend(input_guards(source.protocol(), SOURCE_FORMATS));
     argv.extend(["-threads".to_owned(), threads.to_string()]);
-    argv.extend(["-i".to_owned(), format!("file:{source}")]);
+    argv.extend(["-i".to_owned(), source.url()]);
     argv.extend(["-map".to_owned(), format!("0:{}", plan.track_index)]);
     argv.extend(["-af".to_owned(), decode_filters(plan)]);
     argv
@@ -73,7 +99,7 @@ pub const PCM_DESCRIPTOR: i32 = FIRST_EXTRA;
 /// The encoding ffmpeg: both ladders at once, one fragmented MP4 a rung. Sound comes as samples
 /// on [`PCM_DESCRIPTOR`], pictures come from the source. The rungs go out on the descriptors
 /// behind that, in the plan's order.
-pub fn encode(plan: &Plan, source: &str, threads: usize) -> Vec<String> {
+pub fn encode(plan: &Plan, source: Address<'_>, threads: usize) -> Vec<String> {
     let mut argv = common();
     argv.extend(film_input(plan, source, threads));
     argv.extend(sound_input(plan));
@@ -98,14 +124,14 @@ pub fn encode(plan: &Plan, source: &str, threads: usize) -> Vec<String> {
     argv
 }
 
-fn film_input(plan: &Plan, source: &str, threads: usize) -> Vec<String> {
+fn film_input(plan: &Plan, source: Address<'_>, threads: usize) -> Vec<String> {
     let Some(film) = &plan.video else {
         return Vec::new();
     };
     let threads = threads.to_string();
-    let mut argv = input_guards("file", SOURCE_FORMATS);
+    let mut argv = input_guards(source.protocol(), SOURCE_FORMATS);
     argv.extend(strings(&["-threads", &threads, "-i"]));
-    argv.push(format!("file:{source}"));
+    argv.push(source.url());
     argv.extend(strings(&[
         "-filter_complex_threads",
         &threads,
@@ -177,11 +203,11 @@ pub fn poster(plan: &VideoPlan) -> Vec<String> {
 }
 
 /// The cover art of a recording: one JPEG on stdout.
-pub fn cover(source: &str, track_index: usize) -> Vec<String> {
+pub fn cover(source: Address<'_>, track_index: usize) -> Vec<String> {
     let mut argv = common();
-    argv.extend(input_guards("file", SOURCE_FORMATS));
+    argv.extend(input_guards(source.protocol(), SOURCE_FORMATS));
     argv.extend(strings(&["-threads", "1", "-i"]));
-    argv.push(format!("file:{source}"));
+    argv.push(source.url());
     argv.extend(["-map".to_owned(), format!("0:{track_index}")]);
     argv.extend(["-vf".to_owned(), video::COVER.to_owned()]);
     argv.extend(one_jpeg());
@@ -285,7 +311,7 @@ mod tests {
 
     #[test]
     fn the_command_lines() {
-        let source = "/scratch/source";
+        let source = Address::File(Path::new("/scratch/source"));
         let stereo = song(Channels::Stereo, &[64, 128, 192, 256]);
         let mono = song(Channels::Mono, &[64, 128]);
         let film = film();
@@ -309,6 +335,11 @@ mod tests {
         insta::assert_snapshot!("encode_mono", encode(&mono, source, 2).join(" "));
         insta::assert_snapshot!("encode_film", encode(&film, source, 2).join(" "));
         insta::assert_snapshot!("check", check("mov", 2).join(" "));
+        insta::assert_snapshot!("probe_streamed", probe(Address::Stdin).join(" "));
+        insta::assert_snapshot!(
+            "encode_film_streamed",
+            encode(&film, Address::Stdin, 2).join(" ")
+        );
         insta::assert_snapshot!("cover", cover(source, 1).join(" "));
         let film = film.video.unwrap();
         insta::assert_snapshot!("poster", poster(&film).join(" "));
