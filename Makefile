@@ -46,9 +46,10 @@ dist: toolchain $(cluster) ## compile the binaries of the images into dist/bin
 images: dist ## build the images and hold their sizes against the budgets
 	@$(cluster) images
 
-generate: toolchain ## write the CRDs anew from the Rust types, and the schema of the chart's values from them
+generate: toolchain ## write the CRDs anew from the Rust types, the schema of the chart's values from them, and the tables of docs/media.md
 	cargo run --quiet --locked --package vessel-crds --bin crdgen
 	go test -C charts/tests ./... -run TestTheSchemaFollowsTheAPI -args -update
+	VESSEL_GENERATE=1 cargo test --quiet --locked --package vessel-transcoder --test cases the_page_about_media
 
 fmt: toolchain ## format everything
 	cargo fmt --all

@@ -143,6 +143,9 @@ fn encoded(
     read: Result<Read<'_>, Stop>,
 ) -> Result<(Vec<EncodedRung>, u32), Stop> {
     ended.surroundings()?;
+    if plan.video.is_some() {
+        gate::pictures_mostly_decoded(ended)?;
+    }
     let read = read?;
     if plan.video.is_some() {
         gate::pictures_understood(ended)?;

@@ -60,7 +60,7 @@ async fn feed(mut sender: pipe::Sender, stream: Vec<Bytes>) {
 
 /// Every frame was read and decoded. The first of a stream with an edit list is decoded, but
 /// not put out.
-fn judge(ended: &Ended, rungs: u64, frames: u64) -> Result<(), Stop> {
+pub fn judge(ended: &Ended, rungs: u64, frames: u64) -> Result<(), Stop> {
     ended.surroundings()?;
     let log = &ended.log;
     if !ended.status.success() || log.error_count > 0 || log.marker.is_some() {

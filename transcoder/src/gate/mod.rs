@@ -71,11 +71,15 @@ pub fn sound(ended: &Ended, samples: Samples, declared: DeclaredLength) -> Resul
     Ok(counts.errors)
 }
 
+/// (b) for pictures of which next to nothing could be decoded: whatever came out of them is
+/// irregular for that reason alone.
+pub fn pictures_mostly_decoded(ended: &Ended) -> Result<(), Failure> {
+    Counts::of(&ended.log, Medium::Pictures).mostly_decoded(&ended.log)
+}
+
 /// (a) and (b) for an encoder that decodes the pictures itself: whether a failure of it is the
 /// source's fault.
 pub fn pictures_understood(ended: &Ended) -> Result<(), Stop> {
-    let counts = Counts::of(&ended.log, Medium::Pictures);
-    counts.mostly_decoded(&ended.log)?;
     if let Some(marker) = ended
         .log
         .marker

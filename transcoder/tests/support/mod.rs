@@ -14,4 +14,6 @@ pub mod bucket;
 pub mod execution;
 pub mod film;
 pub mod media;
+#[path = "forger/recipe.rs"]
+pub mod recipe;
 pub mod unprivileged;

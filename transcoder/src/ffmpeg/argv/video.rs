@@ -27,8 +27,9 @@ pub(super) fn filters(plan: &VideoPlan) -> String {
         .map(|index| format!("[s{index}]"))
         .collect();
     let source = format!(
-        "[0:{}]bwdif=mode=send_frame:deint=interlaced,fps={}:start_time=0,{}{},setsar=1,{STANDARD},split={}{}",
+        "[0:{}]{}fps={}:start_time=0,{}{},setsar=1,{STANDARD},split={}{}",
         plan.track_index,
+        progressive(top),
         plan.rate,
         hold(plan),
         to_standard(plan.transfer, top),
@@ -42,6 +43,16 @@ pub(super) fn filters(plan: &VideoPlan) -> String {
         .chain(rungs)
         .collect::<Vec<_>>()
         .join(";")
+}
+
+/// Interlaced pictures become whole ones. The filter needs more than two lines and columns of
+/// colour; nothing so small is interlaced.
+const fn progressive(top: Size) -> &'static str {
+    if top.width < 8 || top.height < 8 {
+        ""
+    } else {
+        "bwdif=mode=send_frame:deint=interlaced,"
+    }
 }
 
 /// The last picture stands still until the sound ends.
