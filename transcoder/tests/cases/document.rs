@@ -67,7 +67,10 @@ fn outcomes() -> String {
     let mut table =
         "| row | what comes in | container: tracks | what comes out |\n|---|---|---|---|\n"
             .to_owned();
-    for case in cases() {
+    let mut cases: Vec<&Case> = cases().collect();
+    // The contract's rows first, in its order.
+    cases.sort_by_key(|case| case.row.unwrap_or(u8::MAX));
+    for case in cases {
         let row = case.row.map(|row| row.to_string()).unwrap_or_default();
         let input = case.input.trim_end_matches(", ");
         table += &format!(
@@ -102,7 +105,7 @@ fn outcome(outcome: Outcome) -> String {
             format!("{sizes}, {pictures} picture{many}{sound}")
         }
         Outcome::Refused(reason, "") => format!("**{}**", reason.as_str()),
-        Outcome::Refused(reason, says) => format!("**{}**: … {says} …", reason.as_str()),
+        Outcome::Refused(reason, says) => format!("**{}**: … {} …", reason.as_str(), says.trim()),
     }
 }
 

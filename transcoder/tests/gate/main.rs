@@ -22,7 +22,7 @@ use support::recipe::Recipe;
 use vessel_crds::reason::FailureReason::{self, EncoderFailed, SourceInvalid, VerificationFailed};
 use vessel_storage::manifest::Manifest;
 use vessel_storage::verdict::VerdictOutcome;
-use vessel_transcoder::ffmpeg::process::Ended as ToolEnded;
+use vessel_transcoder::ffmpeg::process::{Ended as ToolEnded, Input};
 use vessel_transcoder::ffmpeg::{argv, log};
 use vessel_transcoder::gate::decode::judge;
 
@@ -389,6 +389,8 @@ async fn checked(rung: &[u8]) -> ToolEnded {
     ToolEnded {
         status: output.status,
         log: log::read(&output.stderr[..]).await,
+        refusal: None,
+        input: Input::Own,
     }
 }
 
