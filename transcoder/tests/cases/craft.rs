@@ -306,15 +306,19 @@ pub fn ts_without_pat(folder: &Path) -> Vec<u8> {
     ts
 }
 
-/// Damages one of so many pictures of MPEG-2, behind their headers.
+/// Voids one of so many pictures of Motion JPEG: the beginning of its chunk.
 fn broken_film(folder: &Path, every: usize) -> Vec<u8> {
-    let film = "-f lavfi -i testsrc2=s=320x180:r=25:d=10 -c:v mpeg2video -g 1 -b:v 2M";
-    let mut film = made(folder, "a.mkv", film);
-    let begins: Vec<usize> = (0..film.len() - 4)
-        .filter(|&place| film[place..place + 4] == [0, 0, 1, 0])
+    let film = "-f lavfi -i testsrc2=s=320x180:r=25:d=10 -c:v mjpeg";
+    let mut film = made(folder, "a.avi", film);
+    let is = |name: &[u8; 4]| film.windows(4).map(move |part| part == name);
+    let index = is(b"idx1").position(|found| found).unwrap();
+    let begins: Vec<usize> = is(b"00dc")
+        .take(index)
+        .enumerate()
+        .filter_map(|(place, found)| found.then_some(place))
         .collect();
     for &begin in begins.iter().skip(every / 2).step_by(every) {
-        film[begin + 300..begin + 1300].fill(0x5a);
+        film[begin + 8..begin + 1008].fill(0);
     }
     film
 }

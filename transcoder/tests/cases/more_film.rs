@@ -13,7 +13,7 @@ pub const PHONES: &[Case] = &[
     case("phone: HEVC, turned by 90°, at a rate that varies, AAC in mono", Source::Steps(&[
         ("flat.mp4", "FILM SINE -vf select=not(eq(mod(n\\,7)\\,3)) -fps_mode vfr -c:v libx265 -preset ultrafast -x265-params log-level=none -tag:v hvc1 -ac 1 -c:a aac"),
         ("a.mov", "-display_rotation 90 -i flat.mp4 -c copy -tag:v hvc1"),
-    ])).of("mov: hevc, aac").film(UPRIGHT, 44, 96_000),
+    ])).of("mov: hevc, aac").film(UPRIGHT, 44, 96_256),
     case("phone held upside down: turned by 180°", Source::Steps(&[
         ("flat.mp4", "-f lavfi -i color=red:s=160x180:r=25:d=1 -f lavfi -i color=blue:s=160x180:r=25:d=1 -filter_complex hstack X264"),
         ("a.mp4", "-display_rotation 180 -i flat.mp4 -c copy"),
@@ -22,7 +22,7 @@ pub const PHONES: &[Case] = &[
         ("flat.mp4", "-f lavfi -i color=red:s=160x180:r=25:d=1 -f lavfi -i color=blue:s=160x180:r=25:d=1 -filter_complex hstack X264"),
         ("a.mp4", "-display_rotation 270 -i flat.mp4 -c copy"),
     ])).of("mov: h264").film(UPRIGHT, 25, 0).also(&[red_over_blue]),
-    case("3GP: H.263 and AAC of an old phone", made("a.3gp", "-f lavfi -i testsrc2=s=176x144:r=15:d=2 SINE -c:v h263 -c:a aac")).of("mov: h263, aac").film(&[("video-360p", 192, 144)], 30, 96_256),
+    case("3GP: H.263 and AAC of an old phone", made("a.3gp", "-f lavfi -i testsrc2=s=176x144:r=15:d=2 SINE -c:v h263 -c:a aac")).of("mov: h263, aac").film(&[("video-360p", 176, 144)], 30, 96_256),
     case("HEVC, HLG", made("a.mov", "FILM -c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -x265-params log-level=none:colorprim=bt2020:transfer=arib-std-b67:colormatrix=bt2020nc -color_primaries bt2020 -color_trc arib-std-b67 -colorspace bt2020nc")).of("mov: hevc").film(SMALL, 50, 0),
 ];
 
@@ -239,7 +239,7 @@ pub const DISKS: &[Case] = &[
         "Sorenson and MP3 in FLV",
         made("a.flv", "FILM SINE -c:v flv -ar 44100 -c:a libmp3lame"),
     )
-    .of("flv: flv1, mp3")
+    .of("flv: mp3, flv1")
     .film(SMALL, 51, 97_803),
     case(
         "MPEG-2 and AC-3 of a DVD (program stream)",
@@ -292,7 +292,7 @@ pub const BROKEN: &[Case] = &[
         "a few pictures of many are broken",
         Source::Crafted(craft::film_few_broken),
     )
-    .of("mpegts: mpeg2video")
+    .of("avi: mjpeg")
     .film(SMALL, 250, 0)
     .also(&[errors_are_recorded]),
     case(
