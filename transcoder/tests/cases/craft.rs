@@ -310,7 +310,7 @@ pub fn ts_without_pat(folder: &Path) -> Vec<u8> {
 fn broken_film(folder: &Path, every: usize) -> Vec<u8> {
     let film = "-f lavfi -i testsrc2=s=320x180:r=25:d=10 -c:v mjpeg";
     let mut film = made(folder, "a.avi", film);
-    let is = |name: &[u8; 4]| film.windows(4).map(move |part| part == name);
+    let is = |name: &'static [u8; 4]| film.windows(4).map(move |part| part == name);
     let index = is(b"idx1").position(|found| found).unwrap();
     let begins: Vec<usize> = is(b"00dc")
         .take(index)
