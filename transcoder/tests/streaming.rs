@@ -105,10 +105,10 @@ impl Server {
     async fn run(&self, execution: &Execution) -> Ended {
         let child = execution.start();
         let ended = tokio::spawn(async move { child.wait_with_output().await.unwrap() });
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(2);
         while segments(execution) == 0 {
             let state = || execution.stub.with(|inner| inner.put_order.clone());
-            assert!(!ended.is_finished(), "it ended: {:?}", ended);
+            assert!(!ended.is_finished(), "it ended: {ended:?}");
             assert!(
                 tokio::time::Instant::now() < deadline,
                 "no segment: {:?}",
@@ -125,7 +125,7 @@ impl Server {
 fn segments(execution: &Execution) -> usize {
     let is_segment = |key: &&String| {
         let rest = key.strip_prefix(&format!("{POD}/audio-64k/"));
-        rest.is_some_and(|name| name.ends_with(".m4s"))
+        rest.is_some_and(|name| Path::new(name).extension().is_some_and(|it| it == "m4s"))
     };
     let count = |order: &Vec<String>| order.iter().filter(is_segment).count();
     execution.stub.with(|inner| count(&inner.put_order))
