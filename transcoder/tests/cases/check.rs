@@ -106,8 +106,8 @@ pub fn bytes(source: &Source, folder: &Path) -> Vec<u8> {
     match source {
         Source::Made(name, arguments) => made(folder, name, arguments),
         Source::Steps(steps) => {
-            let files = steps.iter().map(|(name, text)| made(folder, name, text));
-            files.last().unwrap()
+            let made = steps.iter().map(|(name, text)| made(folder, name, text));
+            made.collect::<Vec<_>>().pop().unwrap()
         }
         Source::Crafted(craft) => craft(folder),
         Source::Packaged(file) => std::fs::read(file()).unwrap(),

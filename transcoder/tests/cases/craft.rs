@@ -69,7 +69,7 @@ fn crc_table(bits: u32, polynomial: u32) -> [u32; 256] {
         *code = byte << (bits - 8);
         for _ in 0..8 {
             let carry = *code >> (bits - 1) & 1;
-            *code = (*code << 1 ^ carry * polynomial) & ((1 << bits) - 1);
+            *code = ((*code << 1) ^ (carry * polynomial)) & ((1 << bits) - 1);
         }
     }
     table
@@ -173,7 +173,7 @@ pub fn mp3_with_large_tag(folder: &Path) -> Vec<u8> {
     [id3(1 << 20), short_mp3(folder)].concat()
 }
 
-/// APEv2, with a header and a footer of 32 bytes and one item.
+/// `APEv2`, with a header and a footer of 32 bytes and one item.
 pub fn mp3_with_ape_tag(folder: &Path) -> Vec<u8> {
     let item = b"\x01\x00\x00\x00\x00\x00\x00\x00Title\x00a";
     let size = u32::try_from(item.len() + 32).unwrap();

@@ -5,7 +5,7 @@ use mp4_atom::{Any, Decode, Encode, Moof, Moov, TrunEntry, TrunSamples};
 /// Changes the fragment of the last rung that has this place.
 pub fn moof(recipe: &mut Recipe, place: usize, change: impl Fn(&mut Moof)) {
     let rung = recipe.rungs.last_mut().unwrap();
-    let (begin, length) = boxes(rung, b"moof")[place];
+    let (begin, length) = boxes(rung, *b"moof")[place];
     let Any::Moof(mut moof) = Any::decode(&mut &rung[begin..begin + length]).unwrap() else {
         panic!("no moof")
     };
@@ -26,7 +26,7 @@ pub fn moof(recipe: &mut Recipe, place: usize, change: impl Fn(&mut Moof)) {
 
 pub fn moov(recipe: &mut Recipe, change: impl Fn(&mut Moov)) {
     let rung = recipe.rungs.last_mut().unwrap();
-    let (begin, length) = boxes(rung, b"moov")[0];
+    let (begin, length) = boxes(rung, *b"moov")[0];
     let Any::Moov(mut moov) = Any::decode(&mut &rung[begin..begin + length]).unwrap() else {
         panic!("no moov")
     };
@@ -53,13 +53,13 @@ pub fn time(moof: &mut Moof, later: i64) {
 }
 
 pub fn without_last_fragments(rung: &mut Vec<u8>, count: usize) {
-    let fragments = boxes(rung, b"moof");
+    let fragments = boxes(rung, *b"moof");
     let (begin, _) = fragments[fragments.len() - count];
     rung.truncate(begin);
 }
 
 /// Where the boxes of a kind begin, and how long they are.
-pub fn boxes(bytes: &[u8], kind: &[u8; 4]) -> Vec<(usize, usize)> {
+pub fn boxes(bytes: &[u8], kind: [u8; 4]) -> Vec<(usize, usize)> {
     let (mut found, mut begin) = (Vec::new(), 0);
     while begin + 8 <= bytes.len() {
         let head = &bytes[begin..begin + 8];

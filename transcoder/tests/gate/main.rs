@@ -170,10 +170,10 @@ const FORGERIES: &[Forgery] = &[
         |recipe| {
             moof(recipe, 1, |moof| {
                 moof.traf[0].tfhd.default_sample_flags = Some(0x0101_0000);
-                entries(moof)
-                    .iter_mut()
-                    .for_each(|sample| sample.flags = None);
-            })
+                for sample in entries(moof).iter_mut() {
+                    sample.flags = None;
+                }
+            });
         },
         VerificationFailed,
         "sync sample",
@@ -185,10 +185,10 @@ const FORGERIES: &[Forgery] = &[
         |recipe| {
             moof(recipe, 1, |moof| {
                 moof.traf[0].tfhd.default_sample_duration = Some(1000);
-                entries(moof)
-                    .iter_mut()
-                    .for_each(|sample| sample.duration = None);
-            })
+                for sample in entries(moof).iter_mut() {
+                    sample.duration = None;
+                }
+            });
         },
         VerificationFailed,
         "a sample of 1000 units",
@@ -220,7 +220,7 @@ const FORGERIES: &[Forgery] = &[
             moov(recipe, |moov| {
                 let list = moov.trak[0].edts.as_mut().unwrap().elst.as_mut().unwrap();
                 list.entries[0].media_time = Some(1000);
-            })
+            });
         },
         VerificationFailed,
         "the edit list",
@@ -362,7 +362,7 @@ async fn whatever_breaks_a_condition_is_caught() {
 async fn a_damaged_segment_does_not_decode() {
     let whole = Honest::Song.recipe().await.rungs[0].clone();
     let mut damaged = whole.clone();
-    let (begin, length) = *boxes(&whole, b"mdat").last().unwrap();
+    let (begin, length) = *boxes(&whole, *b"mdat").last().unwrap();
     damaged[begin + 8..begin + length].fill(0xff);
     let mut cut = whole.clone();
     without_last_fragments(&mut cut, 1);
