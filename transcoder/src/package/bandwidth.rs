@@ -13,17 +13,18 @@ pub struct Weight {
 /// to 1.5 target durations. A short tail alone does not count; where no run fits, the rate is
 /// that of the whole.
 pub fn peak(segments: &[Weight], timescale: u32, target_seconds: u64) -> u64 {
-    let target = target_seconds * u64::from(timescale);
+    let target = u128::from(target_seconds) * u128::from(timescale);
     let mut peak = None;
     for start in 0..segments.len() {
         let (mut bytes, mut length) = (0, 0);
         for segment in segments.iter().skip(start) {
             bytes += segment.bytes;
             length += segment.length;
-            if length * 2 > target * 3 {
+            let twice = u128::from(length) * 2;
+            if twice > target * 3 {
                 break;
             }
-            if length * 2 >= target {
+            if twice >= target {
                 peak = peak.max(Some(rate(bytes, length, timescale)));
             }
         }
@@ -80,6 +81,13 @@ mod tests {
             assert_eq!(peak(&segments, SCALE, 6), expected_peak, "{segments:?}");
             assert_eq!(average(&segments, SCALE), expected_average, "{segments:?}");
         }
+    }
+
+    #[test]
+    fn any_target_and_timescale_are_taken() {
+        let segments = [weight(1, u64::from(u32::MAX))];
+        let rate = average(&segments, u32::MAX);
+        assert_eq!(peak(&segments, u32::MAX, u64::MAX), rate);
     }
 
     proptest! {

@@ -130,7 +130,8 @@ fn representation(rendition: &Rendition, target_seconds: u64) -> Representation 
 
 /// To the microsecond.
 fn duration(length: Samples) -> Duration {
-    Duration::from_micros(length.0 * 1_000_000 / SAMPLE_RATE)
+    let (seconds, rest) = (length.0 / SAMPLE_RATE, length.0 % SAMPLE_RATE);
+    Duration::from_secs(seconds) + Duration::from_micros(rest * 1_000_000 / SAMPLE_RATE)
 }
 
 #[cfg(test)]
@@ -154,6 +155,13 @@ mod tests {
             kind: SegmentKind::Fragment,
             segments: lengths.iter().map(weight).collect(),
         }
+    }
+
+    #[test]
+    fn a_length_is_told_to_the_microsecond_whatever_it_is() {
+        assert_eq!(duration(Samples(48_001)), Duration::from_micros(1_000_020));
+        let longest = duration(Samples(u64::MAX));
+        assert_eq!(longest.as_secs(), u64::MAX / SAMPLE_RATE);
     }
 
     #[test]

@@ -136,9 +136,11 @@ impl Transport {
     }
 }
 
-/// In units of 90 kHz: exact, a frame being 1,920 of them.
+/// In units of 90 kHz: exact, a frame being 1,920 of them. What does not fit into the 33 bits
+/// of a presentation time is refused where it is written.
 const fn presentation_time(frame: u64) -> u64 {
-    START + frame * FRAME_SAMPLES * 90_000 / SAMPLE_RATE
+    const FRAME: u64 = FRAME_SAMPLES * 90_000 / SAMPLE_RATE;
+    frame.saturating_mul(FRAME).saturating_add(START)
 }
 
 fn packet(
@@ -302,6 +304,16 @@ mod tests {
                 .windows(2)
                 .all(|pair| pair[1] == (pair[0] + 1) % 16)
         );
+    }
+
+    #[test]
+    fn a_time_beyond_33_bits_is_an_error() {
+        let (bytes, fragment) = fragment(&[300; 2], 0);
+        let late = Fragment {
+            decode_time: u64::MAX,
+            ..fragment
+        };
+        assert!(Transport::new(Channels::Mono).wrap(&bytes, &late).is_err());
     }
 
     #[test]
