@@ -105,10 +105,9 @@ fn as_expected(case: &Case, ready: &Ready) -> Result<(), String> {
 pub fn bytes(source: &Source, folder: &Path) -> Vec<u8> {
     match source {
         Source::Made(name, arguments) => made(folder, name, arguments),
-        Source::Steps(steps) => {
-            let made = steps.iter().map(|(name, text)| made(folder, name, text));
-            made.collect::<Vec<_>>().pop().unwrap()
-        }
+        Source::Steps(steps) => steps
+            .iter()
+            .fold(Vec::new(), |_, (name, text)| made(folder, name, text)),
         Source::Crafted(craft) => craft(folder),
         Source::Packaged(file) => std::fs::read(file()).unwrap(),
     }

@@ -173,7 +173,7 @@ pub fn mp3_with_large_tag(folder: &Path) -> Vec<u8> {
     [id3(1 << 20), short_mp3(folder)].concat()
 }
 
-/// `APEv2`, with a header and a footer of 32 bytes and one item.
+/// APEv2, with a header and a footer of 32 bytes and one item.
 pub fn mp3_with_ape_tag(folder: &Path) -> Vec<u8> {
     let item = b"\x01\x00\x00\x00\x00\x00\x00\x00Title\x00a";
     let size = u32::try_from(item.len() + 32).unwrap();
@@ -298,7 +298,7 @@ pub fn ts_without_pat(folder: &Path) -> Vec<u8> {
     let mut ts = made(folder, "a.ts", "FILM SINE X264 -g 12 -c:a aac");
     let half = ts.len() / 2;
     for packet in ts[..half].chunks_exact_mut(188) {
-        if packet[1] & 0x1f == 0 && packet[2] == 0 {
+        if packet[1].trailing_zeros() >= 5 && packet[2] == 0 {
             packet[1] |= 0x1f;
             packet[2] = 0xff;
         }

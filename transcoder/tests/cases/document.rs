@@ -2,6 +2,7 @@
 use crate::TABLES;
 use crate::case::{Case, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::path::Path;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/media.md");
@@ -57,7 +58,7 @@ fn containers() -> String {
     for (name, label) in CONTAINERS {
         let codecs = found.remove(name).unwrap_or_default();
         let codecs: Vec<String> = codecs.iter().map(|codec| format!("`{codec}`")).collect();
-        table += &format!("| {label} | {} |\n", codecs.join(" "));
+        writeln!(table, "| {label} | {} |", codecs.join(" ")).unwrap();
     }
     assert!(found.is_empty(), "containers without a name: {found:?}");
     table
@@ -73,11 +74,13 @@ fn outcomes() -> String {
     for case in cases {
         let row = case.row.map(|row| row.to_string()).unwrap_or_default();
         let input = case.input.trim_end_matches(", ");
-        table += &format!(
-            "| {row} | {} | {input} | {} |\n",
+        writeln!(
+            table,
+            "| {row} | {} | {input} | {} |",
             case.what,
             outcome(case.outcome)
-        );
+        )
+        .unwrap();
     }
     table
 }

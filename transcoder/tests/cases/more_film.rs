@@ -304,19 +304,16 @@ pub const BROKEN: &[Case] = &[
 
 fn blue_left_of_red(ready: &Ready) {
     let [left, right, ..] = ready.looks()[12];
-    assert!(
-        is_blue(&left) && is_red(&right),
-        "{left:?} beside {right:?}"
-    );
+    assert!(is_blue(left) && is_red(right), "{left:?} beside {right:?}");
 }
 
 fn red_over_blue(ready: &Ready) {
     let [top, _, bottom, _] = ready.looks()[12];
-    assert!(is_red(&top) && is_blue(&bottom), "{top:?} over {bottom:?}");
+    assert!(is_red(top) && is_blue(bottom), "{top:?} over {bottom:?}");
 }
 
 fn begins_red(ready: &Ready) {
-    assert!(ready.looks()[0].iter().all(is_red));
+    assert!(ready.looks()[0].into_iter().all(is_red));
 }
 
 fn used(ready: &Ready) -> Vec<bool> {

@@ -64,7 +64,7 @@ pub fn boxes(bytes: &[u8], kind: [u8; 4]) -> Vec<(usize, usize)> {
     while begin + 8 <= bytes.len() {
         let head = &bytes[begin..begin + 8];
         let length = u32::from_be_bytes(head[..4].try_into().unwrap()) as usize;
-        if &head[4..] == kind {
+        if head[4..] == kind {
             found.push((begin, length));
         }
         begin += length;

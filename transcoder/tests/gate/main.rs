@@ -170,7 +170,7 @@ const FORGERIES: &[Forgery] = &[
         |recipe| {
             moof(recipe, 1, |moof| {
                 moof.traf[0].tfhd.default_sample_flags = Some(0x0101_0000);
-                for sample in entries(moof).iter_mut() {
+                for sample in entries(moof) {
                     sample.flags = None;
                 }
             });
@@ -185,7 +185,7 @@ const FORGERIES: &[Forgery] = &[
         |recipe| {
             moof(recipe, 1, |moof| {
                 moof.traf[0].tfhd.default_sample_duration = Some(1000);
-                for sample in entries(moof).iter_mut() {
+                for sample in entries(moof) {
                     sample.duration = None;
                 }
             });
@@ -244,8 +244,8 @@ const FORGERIES: &[Forgery] = &[
             }
             recipe.description = recipe.description.replace("matroska", "mpegts");
         },
-        VerificationFailed,
-        "the sound plays for 3.0 s and the pictures for 1.0 s",
+        SourceInvalid,
+        "the sound would play for 3.0 s and the pictures for 1.0 s",
     ),
     forgery(
         'f',
