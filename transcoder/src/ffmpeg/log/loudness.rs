@@ -108,7 +108,7 @@ impl Summary {
             Line::Text(expected) => (text == *expected).then_some(())?,
             Line::Value(label, unit) => {
                 let number = text.strip_prefix(label)?.strip_suffix(unit)?;
-                let value = thousandths(number.trim())?;
+                let value = thousandths(number.trim().parse().ok()?);
                 match self.lines {
                     INTEGRATED => self.integrated = value,
                     RANGE => self.range = value,
@@ -132,12 +132,11 @@ impl Summary {
     }
 }
 
-/// `"-23.0"` → -23,000; `Some(None)` for `-inf` and `nan`.
+/// -23.0 → -23,000; nothing for what is no finite number.
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
-fn thousandths(number: &str) -> Option<Option<i32>> {
-    let number: f64 = number.parse().ok()?;
+fn thousandths(number: f64) -> Option<i32> {
     let plausible = number.is_finite() && number.abs() < 1000.0;
-    Some(plausible.then(|| (number * 1000.0).round() as i32))
+    plausible.then(|| (number * 1000.0).round() as i32)
 }
 
 #[cfg(test)]
