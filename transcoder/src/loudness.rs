@@ -188,8 +188,8 @@ mod tests {
         let plan = song(Channels::Stereo, &[64]).audio.unwrap();
         let words = |level, limiter| {
             let plan = AudioPlan {
-                level,
                 limiter,
+                level,
                 ..plan.clone()
             };
             filters(&plan).join(",")

@@ -132,7 +132,7 @@ impl Summary {
     }
 }
 
-/// -23.0 → -23,000; `None` for what has no end and for what is no number.
+/// -23.0 → -23,000; nothing for what is no finite number.
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
 fn thousandths(number: f64) -> Option<i32> {
     let plausible = number.is_finite() && number.abs() < 1000.0;
