@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_default_effort_is_left_out_of_a_video_ladder() {
-        let ladder = |effort: serde_json::Value| -> String {
+        let ladder = |effort: Value| -> String {
             let mut encoding = serde_json::json!({"video": {"rungs": [
                 {"heightPixels": 360, "bitrateKbps": 800, "audioBitrateKbps": 64}]}});
             if !effort.is_null() {
