@@ -89,3 +89,18 @@ async fn the_same_ladder_as_a_transport_stream() {
             .any(|object| object.path.to_string().ends_with("init.mp4"))
     );
 }
+
+#[tokio::test]
+async fn a_stream_that_changes_in_the_middle_stays_regular() {
+    let folder = media_folder();
+    let part = |name: &str, rate: u32, channels: u32| {
+        let arguments =
+            format!("-f lavfi -i sine=440:r={rate}:d=4 -ac {channels} -c:a mp2 -f mpegts");
+        make(folder.path(), name, &arguments)
+    };
+    let source = [part("a.ts", 48_000, 2), part("b.ts", 44_100, 1)].concat();
+    let mut execution = Execution::of(source).await;
+    execution.order.encoding = encoding(&[64, 128], Container::FragmentedMp4);
+    let (manifest, _) = execution.commits().await;
+    assert!(manifest.rungs[0].duration_millis >= 4000);
+}
