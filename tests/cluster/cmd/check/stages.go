@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vesselmedia/vessel/tests/cluster/internal/debian"
@@ -114,7 +115,13 @@ func outcome(err error) tally {
 
 // unit runs the tests of the crates, with the real S3 server and the real ffmpeg.
 func (c *checker) unit(ctx context.Context) tally {
-	if err := debian.Ensure(ctx, images.Packages...); err != nil {
+	packages := slices.Clone(images.Packages)
+	// Some recordings of the media cases come from PyPI.
+	pip := run.Command{Args: []string{"python3", "-m", "pip", "--version"}, Dir: c.folder}
+	if _, err := pip.Output(ctx); err != nil {
+		packages = append(packages, "python3-pip")
+	}
+	if err := debian.Ensure(ctx, packages...); err != nil {
 		return outcome(err)
 	}
 	store, err := tools.Store(ctx)
