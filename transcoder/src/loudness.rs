@@ -1,7 +1,7 @@
 //! The level of the sound: measured by EBU R 128 (ITU-R BS.1770), and changed by one gain for
 //! the whole. Pure, but for the pass that measures before there is anything to change.
 use crate::ffmpeg::argv::{self, Address};
-use crate::ffmpeg::process::{Invocation, Reads, Sandbox};
+use crate::ffmpeg::process::{self, Invocation, Reads, Sandbox};
 use crate::ladder::{AudioPlan, Limiter, Plan};
 use crate::stop::Stop;
 use crate::tools::Tool;
@@ -129,7 +129,7 @@ async fn measure(
     limits: &Limits,
     plan: &AudioPlan,
 ) -> Result<Option<MeasuredLoudness>, Stop> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = process::threads();
     let metered = AudioPlan {
         level: Level::Metered,
         limiter: Limiter::Off,

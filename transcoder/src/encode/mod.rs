@@ -10,7 +10,7 @@ use crate::encode::rung::{EncodedRung, RungReader, Surroundings};
 use crate::encode::sound::Sound;
 use crate::encode::storyboard::Tiler;
 use crate::ffmpeg::argv;
-use crate::ffmpeg::process::{Ended, Invocation, Reads, Running, Sandbox};
+use crate::ffmpeg::process::{self, Ended, Invocation, Reads, Running, Sandbox};
 use crate::gate::{self, RungLength};
 use crate::input::Input;
 use crate::ladder::Plan;
@@ -81,7 +81,7 @@ struct Read<'a> {
 
 /// Encodes the ladders. The queue is closed when this returns.
 pub async fn encode(encoder: &Encoder<'_>, queue: UploadQueue) -> Result<Encoded, Stop> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = process::threads();
     let arguments = argv::encode(encoder.plan, encoder.source.address(), threads);
     let (encoding, pipes) = start(encoder, &arguments)?;
     let sound = Sound::start(encoder, threads)?;

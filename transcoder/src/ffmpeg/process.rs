@@ -19,6 +19,11 @@ use vessel_storage::order::{Limits, SandboxMode};
 /// The first descriptor beyond stdin, stdout and stderr.
 pub const FIRST_EXTRA: i32 = 3;
 
+/// Threads of a decoder or an encoder: what the container's quota allows.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Starts tools in the sandbox.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
